@@ -1,0 +1,1 @@
+"""Channel Monitor: watches authorized public channels by hash, and stores no content."""
