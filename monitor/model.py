@@ -1,0 +1,542 @@
+"""The values that travel from the wire to the report.
+
+Frozen and slotted, standard library alone. No field can carry a sentence from a message: integers,
+enumerations, times, digests and short identifiers with an alphabet of their own. What an operator
+declares (authorizations, purposes) is free text, and only there. All datetimes are aware UTC.
+"""
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+
+ChannelId = NewType("ChannelId", int)
+"""The bare positive id of a channel or supergroup, without the -100 prefix of the bot API."""
+MessageId = NewType("MessageId", int)
+MediaId = NewType("MediaId", int)
+"""Photo or document id: the same for every account, and kept through forwards."""
+FlagId = NewType("FlagId", int)
+CaseId = NewType("CaseId", int)
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+"""What entry, list and account names are made of."""
+USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
+"""A public username, as the platform allows it."""
+
+
+class Algorithm(enum.StrEnum):
+    """A hash algorithm, by the name that lists and configurations use."""
+
+    MD5 = "md5"
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+    PDQ = "pdq"
+    PHASH = "phash"
+    DHASH = "dhash"
+
+    @property
+    def size(self) -> int:
+        """Length of a value in bytes."""
+        return _HASH_BYTES[self]
+
+    @property
+    def exact(self) -> bool:
+        """True for digests of bytes, false for perceptual hashes."""
+        return self in (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
+
+
+_HASH_BYTES: Mapping[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8, "dhash": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """A hash value with its algorithm."""
+
+    algorithm: Algorithm
+    value: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.value) != self.algorithm.size:
+            raise ValueError(f"{self.algorithm} takes {self.algorithm.size} bytes, not {len(self.value)}")
+
+
+# -- channels and authorizations ---------------------------------------------------------------------------
+
+
+class Basis(enum.StrEnum):
+    """On what an authorization rests."""
+
+    OWNER_CONSENT = "owner_consent"
+    ETHICS_APPROVAL = "ethics_approval"
+    STATUTORY_MANDATE = "statutory_mandate"
+    CONTRACT = "contract"
+
+
+class ChatKind(enum.StrEnum):
+    """What a public username can lead to, as `includes` names it."""
+
+    BROADCAST = "broadcast"
+    GROUP = "group"
+
+
+class ChannelState(enum.StrEnum):
+    """Where a declared channel stands."""
+
+    DECLARED = "declared"
+    COLLECTING = "collecting"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+
+
+class Refusal(enum.StrEnum):
+    """Why a channel is refused or was stopped."""
+
+    NO_AUTHORIZATION = "no_authorization"
+    NOT_YET_VALID = "authorization_not_yet_valid"
+    EXPIRED = "authorization_expired"
+    REVOKED = "authorization_revoked"
+    INVITE_LINK = "invite_link"
+    JOIN_REQUEST = "join_request_needed"
+    PRIVATE = "private"
+    NAME_MOVED = "name_moved"
+    NOT_FOUND = "not_found"
+    NOT_A_CHANNEL = "not_a_channel"
+    KIND_NOT_INCLUDED = "kind_not_included"
+    GONE = "gone"
+
+    @property
+    def explanation(self) -> str:
+        """One sentence for people: what is wrong and what to do."""
+        return _REFUSALS[self.value]
+
+
+_REFUSALS: Mapping[str, str] = {
+    "no_authorization": "no authorization record; declare one in the configuration",
+    "authorization_not_yet_valid": "its authorization is not yet in force; wait for valid_from",
+    "authorization_expired": "its authorization has expired; declare a renewed one under a new reference",
+    "authorization_revoked": "its authorization was revoked; declare a new one under a new reference",
+    "invite_link": "an invite link leads to a chat that is not public; only public usernames may be declared",
+    "join_request_needed": "it takes members by request; only channels open to everyone are joined",
+    "private": "it is private, or no longer public",
+    "name_moved": "the name now belongs to another channel than the one authorized; authorize it anew",
+    "not_found": "nobody holds this username",
+    "not_a_channel": "the username belongs to a person or a bot",
+    "kind_not_included": "it is a public group; add group to its includes if the authorization covers it",
+    "gone": "it was deleted or banned, or this account was removed from it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Who allowed the collection of one channel, on what basis, for how long."""
+
+    reference: str
+    granted_by: str
+    basis: Basis
+    valid_from: datetime
+    valid_until: datetime
+    document_sha256: bytes | None = None
+    approved_by: str | None = None
+    terms: str | None = None
+
+    def refusal(self, now: datetime) -> Refusal | None:
+        """Why it is not in force at `now`; None when it is. Both ends are included."""
+        if now < self.valid_from:
+            return Refusal.NOT_YET_VALID
+        if now > self.valid_until:
+            return Refusal.EXPIRED
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One channel as the configuration declares it."""
+
+    username: str
+    authorization: Authorization
+    includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
+    channel_id: ChannelId | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the platform says of a channel itself; titles and descriptions are left out."""
+
+    channel_id: ChannelId
+    created_at: datetime | None = None
+    participants: int | None = None
+    verified: bool = False
+    scam: bool = False
+    fake: bool = False
+    linked_channel_id: ChannelId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A declared channel as the store knows it. `reason` is set when it is refused or stopped.
+
+    `cursor` is the highest message id up to which everything is accounted for; 0 before the first page.
+    """
+
+    username: str
+    state: ChannelState
+    authorization: Authorization
+    reason: Refusal | None = None
+    profile: Profile | None = None
+    cursor: MessageId = MessageId(0)
+    account: str | None = None
+    includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
+
+
+# -- messages ----------------------------------------------------------------------------------------------
+
+
+class MessageKind(enum.StrEnum):
+    """A post, or a notice by the platform (title changed, message pinned …)."""
+
+    MESSAGE = "message"
+    SERVICE = "service"
+
+
+class Source(enum.StrEnum):
+    """How a message came to us first."""
+
+    LIVE = "live"
+    RECONCILE = "reconcile"
+    BACKFILL = "backfill"
+
+
+class MediaKind(enum.StrEnum):
+    """What a message carries. Kinds after STICKER have no bytes that are fetched."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    ROUND = "round"
+    GIF = "gif"
+    VOICE = "voice"
+    AUDIO = "audio"
+    STICKER = "sticker"
+    DOCUMENT = "document"
+    PAID = "paid"
+    WEB_PAGE = "web_page"
+    POLL = "poll"
+    GEO = "geo"
+    CONTACT = "contact"
+    STORY = "story"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRef:
+    """Media as the message describes it, before any byte is fetched.
+
+    `media_id` is None for kinds without bytes. `mime` is one of the registered types, or "other":
+    the sender chooses it, and could write words there. `size` in bytes, `duration` in seconds.
+    """
+
+    kind: MediaKind
+    media_id: MediaId | None = None
+    mime: str | None = None
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Counts the platform shows with a message; None where it shows none."""
+
+    views: int | None = None
+    forwards: int | None = None
+    replies: int | None = None
+    reactions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Where a forwarded message came from; `sender` is a pseudonym."""
+
+    date: datetime
+    channel_id: ChannelId | None = None
+    message_id: MessageId | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """On which platform a message or channel is hidden, and the platform's word for why."""
+
+    platform: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """What is kept of one message. `sender` is a keyed pseudonym, `ttl` in seconds, `price` in stars."""
+
+    channel_id: ChannelId
+    message_id: MessageId
+    kind: MessageKind
+    posted_at: datetime
+    first_seen_at: datetime
+    source: Source
+    account: str
+    action: str | None = None
+    edited_at: datetime | None = None
+    grouped_id: int | None = None
+    sender: str | None = None
+    post: bool = False
+    silent: bool = False
+    pinned: bool = False
+    noforwards: bool = False
+    ttl: int | None = None
+    reply_to_id: MessageId | None = None
+    topic_id: MessageId | None = None
+    via_bot_id: int | None = None
+    forward: Forward | None = None
+    counters: Counters = Counters()
+    media: MediaRef | None = None
+    spoiler: bool = False
+    price: int | None = None
+    restrictions: tuple[Restriction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The server was asked for every id in (after, upto] and what it has came with this batch."""
+
+    after: MessageId
+    upto: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one channel that are recorded in one transaction, with the ground they cover.
+
+    The cursor moves to `span.upto` when it stands at or beyond `span.after`, and not otherwise:
+    a live message beyond a gap is recorded and leaves the gap open.
+    """
+
+    channel_id: ChannelId
+    messages: tuple[MessageRecord, ...] = ()
+    span: Span | None = None
+    deleted: tuple[MessageId, ...] = ()
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a `record` call changed: rows that were new, flags raised on media known already,
+    whether media now wait, and the channels that still have a gap above their cursor."""
+
+    new: int = 0
+    flags: int = 0
+    media_pending: bool = False
+    lagging: frozenset[ChannelId] = frozenset()
+
+
+# -- media, hashes, matches --------------------------------------------------------------------------------
+
+
+class MediaOutcome(enum.StrEnum):
+    """What came of one media item."""
+
+    PENDING = "pending"
+    MATCH = "match"
+    NO_MATCH = "no_match"
+    LOW_QUALITY = "low_quality"
+    UNDECODABLE = "undecodable"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMedia:
+    """Media that waits to be fetched, and one message through which it can be."""
+
+    media: MediaRef
+    media_id: MediaId
+    channel_id: ChannelId
+    message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHashes:
+    """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what was decoded.
+
+    `undecodable` says that the bytes claim to be a picture and could not be read as one;
+    their digests are there all the same.
+    """
+
+    hashes: tuple[Hash, ...]
+    quality: int | None = None
+    width: int | None = None
+    height: int | None = None
+    undecodable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A hash of ours within a list's threshold of one of its entries. Distances in bits."""
+
+    hash_list: str
+    list_version: str
+    entry: str
+    algorithm: Algorithm
+    distance: int
+    threshold: int
+    quality: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed."""
+
+    media_id: MediaId
+    outcome: MediaOutcome
+    at: datetime
+    fetched: int = 0
+    rendition: str | None = None
+    matches: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One media item in one message, with its matches."""
+
+    flag_id: FlagId
+    channel_id: ChannelId
+    message_id: MessageId
+    media_id: MediaId
+    raised_at: datetime
+    media_kind: MediaKind
+    rendition: str | None
+    matches: tuple[Match, ...]
+
+
+# -- hash lists --------------------------------------------------------------------------------------------
+
+
+class ListAction(enum.StrEnum):
+    """What a match with a list leads to."""
+
+    FLAG = "flag"
+    REVIEW = "review"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms a list is held."""
+
+    licensor: str
+    reference: str
+    permitted_uses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HashEntry:
+    """One entry of a list: an identifier, its hash and, where the list gives one, a label."""
+
+    entry: str
+    hash: Hash
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListVersion:
+    """A hash list in the state in which it was loaded. `version` is made of count and digest."""
+
+    name: str
+    algorithm: Algorithm
+    action: ListAction
+    count: int
+    sha256: bytes
+    terms: Terms
+    max_distance: int
+    min_quality: int
+
+    @property
+    def version(self) -> str:
+        """Count and the first twelve hex digits of the SHA-256 of the file, e.g. "1200-9f86d081884c"."""
+        return f"{self.count}-{self.sha256.hex()[:12]}"
+
+
+# -- sessions ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateState:
+    """Where an account stands in the platform's stream of updates."""
+
+    pts: int
+    qts: int
+    date: datetime
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A signed-in account: keys and ids, no name and no phone number.
+
+    `peers` maps ids of authorized channels to this account's access hashes.
+    """
+
+    account: str
+    dc: int
+    host: str
+    port: int
+    auth_key: bytes = field(repr=False)
+    user_id: int | None = None
+    bot: bool = False
+    updates: UpdateState | None = None
+    peers: Mapping[ChannelId, int] = field(default_factory=dict, repr=False)
+
+
+# -- events ------------------------------------------------------------------------------------------------
+
+
+class EventType(enum.StrEnum):
+    """What must be provable. The report log is the projection of these rows."""
+
+    AUTHORIZATION_DECLARED = "authorization_declared"
+    CHANNEL_JOINED = "channel_joined"
+    CHANNEL_REFUSED = "channel_refused"
+    CHANNEL_STOPPED = "channel_stopped"
+    LIST_LOADED = "list_loaded"
+    FLAG_RAISED = "flag_raised"
+    EXPORT_MADE = "export_made"
+    SIGNED_IN = "signed_in"
+
+
+Scalar = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of `events`: `seq` counts from 0 without gaps; `body` holds ids and operators' declarations."""
+
+    seq: int
+    at: datetime
+    type: EventType
+    body: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts over the whole store, for status and summaries; `fetched_bytes` over all media."""
+
+    messages: int
+    service: int
+    media: int
+    media_pending: int
+    media_fetched: int
+    fetched_bytes: int
+    flags: int
+    events: int

@@ -1,0 +1,154 @@
+"""The seams between rooms, each with at least two real implementations or a process boundary to cross.
+
+Every argument and every result is a frozen value of `monitor.model`, so that a proxy over a socket can
+stand in for any of these.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from monitor.model import (
+    Batch,
+    Channel,
+    ChannelId,
+    Declaration,
+    EventType,
+    Examined,
+    ListVersion,
+    Match,
+    MediaHashes,
+    PendingMedia,
+    Profile,
+    Recorded,
+    Refusal,
+    Scalar,
+    SessionState,
+    Totals,
+)
+
+
+class Store(Protocol):
+    """Where rows are kept. Each call is one transaction: done and durable when it returns, or not at all.
+
+    Raises StoreBusy when another process holds the lock too long, StoreCorrupt when the file is damaged.
+    """
+
+    # -- accounts
+
+    async def session(self, account: str) -> SessionState | None:
+        """The account's saved session, or None when it never signed in."""
+
+    async def save_session(self, state: SessionState) -> None:
+        """Replace the account's session."""
+
+    async def forget_session(self, account: str) -> None:
+        """Remove the account's session and its peers; nothing happens when there is none."""
+
+    # -- channels
+
+    async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
+        """Bring channels in line with the configuration.
+
+        A new username is added as DECLARED; a changed authorization (any field) is kept as a further record
+        with its event; a channel no longer declared loses its authorization (NO_AUTHORIZATION, STOPPED).
+        Declaring the same again writes nothing.
+        """
+
+    async def channels(self) -> list[Channel]:
+        """All channels ever declared, by username."""
+
+    async def joined(self, username: str, profile: Profile, account: str, at: datetime) -> None:
+        """The channel is being collected by `account`. The first time, and after a refusal, an event.
+
+        Raises ChannelRefused(NAME_MOVED) when this username was recorded with another channel id before.
+        """
+
+    async def refused(self, username: str, reason: Refusal, at: datetime) -> None:
+        """The channel was refused, or stopped if it was being collected. An event when the reason is new."""
+
+    # -- messages
+
+    async def record(self, batches: Sequence[Batch]) -> Recorded:
+        """Upsert messages, their media and the cursors, in one transaction.
+
+        Upserting keeps `first_seen_at`, `source` and `account` of the first record; a record edited earlier
+        than the stored one changes nothing. Media that is new waits as PENDING; media that matched already
+        raises its flag on each further message at once; media that was GONE, FAILED or EMPTY waits again.
+        `deleted` sets `deleted_seen_at` once, on rows that exist.
+        """
+
+    async def cursor(self, channel_id: ChannelId) -> int:
+        """The highest message id up to which everything is accounted for; 0 at the start."""
+
+    # -- media
+
+    async def pending_media(self, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
+        """Up to `limit` media items that wait and are carried by a message of these channels, oldest first.
+
+        The message is the newest that carries the item and is not known to be deleted.
+        """
+
+    async def examined(self, outcome: Examined) -> int:
+        """Settle one media item; raise a flag, with its event, for every message that carries it.
+
+        Returns the number of new flags. Repeating it adds nothing. An item already settled as MATCH stays so.
+        """
+
+    # -- lists and events
+
+    async def list_loaded(self, version: ListVersion, at: datetime) -> None:
+        """Remember a list's version; an event when it differs from the last one of that name."""
+
+    async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+        """Append an event that describes no other row; returns its sequence number."""
+
+    async def totals(self) -> Totals:
+        """Counts over everything."""
+
+
+class Download(Protocol):
+    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes."""
+
+    @property
+    def rendition(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The item's bytes in order. Raises MediaGone, FloodWait, SourceUnavailable."""
+
+
+class Source(Protocol):
+    """One signed-in account, as far as media is concerned."""
+
+    async def locate(self, pending: PendingMedia) -> Download:
+        """Find the item through its message, with a fresh reference, in the size that is to be hashed.
+
+        Nothing is fetched yet. Raises MediaGone, FloodWait, SourceUnavailable, ChannelError.
+        """
+
+
+class Hashing(Protocol):
+    """One item being hashed, chunk by chunk. Nothing of it outlives `finish`."""
+
+    async def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    async def finish(self) -> MediaHashes:
+        """Digests of all bytes and, when they are a picture, its perceptual hashes."""
+
+
+class Hasher(Protocol):
+    """Turns bytes into hashes; in this process, or in a confined worker."""
+
+    def start(self) -> Hashing:
+        """Begin with one item."""
+
+
+class Matcher(Protocol):
+    """The hash lists in force."""
+
+    def match(self, hashes: MediaHashes) -> tuple[Match, ...]:
+        """Every entry within its list's threshold, nearest first; empty when there is none."""
