@@ -105,6 +105,8 @@ class Refusal(enum.StrEnum):
     NOT_A_CHANNEL = "not_a_channel"
     KIND_NOT_INCLUDED = "kind_not_included"
     GONE = "gone"
+    ACCOUNT_FULL = "account_full"
+    UNEXPECTED = "unexpected_answer"
 
     @property
     def explanation(self) -> str:
@@ -125,6 +127,8 @@ _REFUSALS: Mapping[str, str] = {
     "not_a_channel": "the username belongs to a person or a bot",
     "kind_not_included": "it is a public group; add group to its includes if the authorization covers it",
     "gone": "it was deleted or banned, or this account was removed from it",
+    "account_full": "the account holds as many channels as the platform allows; declare a further account",
+    "unexpected_answer": "the platform answered in a way this version does not know; the log names it",
 }
 
 
@@ -152,10 +156,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One channel as the configuration declares it."""
+    """One channel as the configuration declares it; without an authorization nothing is asked about it."""
 
     username: str
-    authorization: Authorization
+    authorization: Authorization | None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
     channel_id: ChannelId | None = None
     account: str | None = None
@@ -183,7 +187,7 @@ class Channel:
 
     username: str
     state: ChannelState
-    authorization: Authorization
+    authorization: Authorization | None
     reason: Refusal | None = None
     profile: Profile | None = None
     cursor: MessageId = MessageId(0)

@@ -1,0 +1,382 @@
+"""YAML → one frozen, validated `Config`. Unknown keys are refused; the message names key, line and remedy.
+
+Reading a configuration opens nothing that it names: secrets, keys and lists are opened by the commands
+that use them. Relative paths are relative to the configuration's own folder.
+"""
+
+import os
+import re
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from monitor.errors import ConfigError
+from monitor.model import (
+    IDENTIFIER,
+    USERNAME,
+    Algorithm,
+    Authorization,
+    Basis,
+    ChannelId,
+    ChatKind,
+    Declaration,
+    ListAction,
+)
+from monitor.secrets import Secret
+from monitor.yaml_lines import Location, read_yaml
+
+INVITE = re.compile(r"^\+|joinchat|t(elegram)?\.me/\+|tg://join|invite=", re.IGNORECASE)
+"""What an invite link looks like, in any of its forms."""
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KIB": 1024,
+    "MIB": 1024**2,
+    "GIB": 1024**3,
+}
+
+
+def _identifier(value: str) -> str:
+    if not IDENTIFIER.fullmatch(value):
+        raise ValueError(
+            "takes letters, digits, '.', '_', ':' and '-', 64 at most, beginning with a letter or digit"
+        )
+    return value
+
+
+def _username(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if INVITE.search(value):
+        raise ValueError("is an invite link; only public usernames may be declared, never invite-only chats")
+    name = value.removeprefix("@")
+    if not USERNAME.fullmatch(name):
+        raise ValueError("is not a public username; write the bare name, such as example_channel")
+    return name.lower()
+
+
+def _size(value: object) -> object:
+    """Bytes from 1000, "200MB" or "64 MiB"."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", value.strip())
+    if found is None or found[2].upper() not in _UNITS:
+        raise ValueError("is not a size; write for example 200MB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def _moment(end_of_day: bool) -> BeforeValidator:
+    def convert(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
+            except ValueError as e:
+                raise ValueError("is not a date; write for example 2026-11-01") from e
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, date):
+            clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
+            return datetime.combine(value, clock)
+        raise ValueError("is not a date; write for example 2026-11-01")
+
+    return BeforeValidator(convert)
+
+
+Name = Annotated[str, AfterValidator(_identifier)]
+Username = Annotated[str, BeforeValidator(_username)]
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Section(BaseModel):
+    """One mapping of the file: frozen, and no key that is not known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class KeyFile(Section):
+    """Where a key of our own lies."""
+
+    file: Path
+
+
+class Legal(Section):
+    """Who said that media may be fetched, and under what limits."""
+
+    jurisdiction: Words
+    reference: Words
+    reviewed_on: date
+    fetch_suspected: bool = False
+
+
+class Account(Section):
+    """One account that collects."""
+
+    name: Name = "main"
+    api_id: Annotated[int, Field(gt=0)]
+    api_hash: Secret
+    kind: Literal["user", "bot"] = "user"
+
+
+class Server(Section):
+    """A data centre other than the platform's own, for tests and demos."""
+
+    dc: Annotated[int, Field(gt=0, lt=1000)]
+    host: Words
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    public_key: Path
+
+
+class Budgets(Section):
+    """How many joins and look-ups of names an account may make in a day."""
+
+    joins_per_day: Annotated[int, Field(ge=0)] = 10
+    resolves_per_day: Annotated[int, Field(ge=0)] = 50
+
+
+class Telegram(Section):
+    """How the platform is reached."""
+
+    proxy: str | None = None
+    server: Server | None = None
+    budgets: Budgets = Budgets()
+
+    @field_validator("proxy")
+    @classmethod
+    def _socks(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"socks5://([^/@\s]+@)?[^/@\s:]+:\d{1,5}", value):
+            raise ValueError("is not of the form socks5://host:port")
+        return value
+
+
+class AuthorizationRecord(Section):
+    """Why one channel may be collected, from when to when. A plain date counts whole."""
+
+    reference: Words
+    basis: Basis
+    granted_by: Words
+    valid_from: Annotated[datetime, _moment(end_of_day=False)]
+    valid_until: Annotated[datetime, _moment(end_of_day=True)]
+    document_sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    approved_by: Words | None = None
+    terms: Words | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> "AuthorizationRecord":
+        if self.valid_until < self.valid_from:
+            raise ValueError("valid_until lies before valid_from")
+        return self
+
+    def value(self) -> Authorization:
+        """The record as it travels."""
+        return Authorization(
+            reference=self.reference,
+            granted_by=self.granted_by,
+            basis=self.basis,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            document_sha256=bytes.fromhex(self.document_sha256) if self.document_sha256 else None,
+            approved_by=self.approved_by,
+            terms=self.terms,
+        )
+
+
+class ChannelEntry(Section):
+    """One declared channel. `id` pins it, whoever holds the username later."""
+
+    username: Username
+    id: Annotated[int, Field(gt=0)] | None = None
+    account: Name | None = None
+    includes: Annotated[frozenset[ChatKind], Field(min_length=1)] = frozenset({ChatKind.BROADCAST})
+    authorization: AuthorizationRecord | None = None
+
+
+class ListTerms(Section):
+    """Under which terms a hash list is held."""
+
+    licensor: Words
+    reference: Words
+    permitted_uses: Annotated[frozenset[Literal["detect", "report", "research"]], Field(min_length=1)]
+
+
+class HashListEntry(Section):
+    """One hash list."""
+
+    name: Name
+    file: Path
+    format: Literal["csv", "text"] = "csv"
+    algorithm: Algorithm
+    action: ListAction = ListAction.FLAG
+    terms: ListTerms
+
+    @field_validator("terms")
+    @classmethod
+    def _detect(cls, value: ListTerms) -> ListTerms:
+        if "detect" not in value.permitted_uses:
+            raise ValueError(
+                "permitted_uses lacks detect; a list that may not be used to detect is not loaded"
+            )
+        return value
+
+
+class Perceptual(Section):
+    """When a perceptual hash counts as a match: distance in bits; quality from 0 to 100."""
+
+    max_distance: Annotated[int, Field(ge=0, le=63)]
+    min_quality: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class Matching(Section):
+    """Thresholds by algorithm."""
+
+    pdq: Perceptual = Perceptual(max_distance=31, min_quality=50)
+    phash: Perceptual = Perceptual(max_distance=8)
+    dhash: Perceptual = Perceptual(max_distance=8)
+
+
+class Video(Section):
+    """How films are sampled."""
+
+    frames_per_second: Annotated[float, Field(gt=0, le=30)] = 1
+
+
+class Media(Section):
+    """Limits for media: of one item, and of all that is in memory at once. In bytes, or such as 200MB."""
+
+    max_bytes: Size = 200_000_000
+    max_bytes_in_flight: Size = 400_000_000
+    video: Video = Video()
+
+
+class Config(Section):
+    """A whole configuration. `path` is the file it came from."""
+
+    path: Path
+    state_dir: Path = Path("state")
+    store: Annotated[str, Field(pattern=r"^(sqlite|postgresql://.+)$")] = "sqlite"
+    operator: Name = "operator"
+    pseudonym_key: KeyFile = KeyFile(file=Path("pseudonym.key"))
+    legal: Legal | None = None
+    accounts: tuple[Account, ...] = ()
+    telegram: Telegram = Telegram()
+    channels: tuple[ChannelEntry, ...] = ()
+    hash_lists: tuple[HashListEntry, ...] = ()
+    matching: Matching = Matching()
+    media: Media = Media()
+    confinement: Literal["required", "best-effort"] = "required"
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Config":
+        for what, names in (
+            ("accounts", [a.name for a in self.accounts]),
+            ("channels", [c.username for c in self.channels]),
+            ("hash_lists", [h.name for h in self.hash_lists]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{what}: {twice[0]} is declared twice")
+        for channel in self.channels:
+            if channel.account is not None and channel.account not in {a.name for a in self.accounts}:
+                raise ValueError(f"channels: {channel.username} names an account that is not declared")
+        return self
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, made absolute from the file's own folder."""
+        return (self.path.parent / path.expanduser()).absolute()
+
+    @property
+    def state(self) -> Path:
+        """The folder in which all lies that the daemon writes."""
+        return self.resolve(self.state_dir)
+
+    @property
+    def media_permitted(self) -> bool:
+        """Media is fetched only under a legal statement, or from a test data centre."""
+        return self.legal is not None or self.telegram.server is not None
+
+    def account(self, name: str | None) -> Account:
+        """The account of that name, or the only one. Raises ConfigError."""
+        if name is None and len(self.accounts) == 1:
+            return self.accounts[0]
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        known = ", ".join(a.name for a in self.accounts) or "none"
+        raise ConfigError(f"{self.path}: accounts: declared are {known}; name one of them")
+
+    def declarations(self) -> list[Declaration]:
+        """The channels as they travel; one without an account of its own goes to the first."""
+        first = self.accounts[0].name if self.accounts else None
+        return [
+            Declaration(
+                username=c.username,
+                authorization=c.authorization.value() if c.authorization else None,
+                includes=c.includes,
+                channel_id=ChannelId(c.id) if c.id else None,
+                account=c.account or first,
+            )
+            for c in self.channels
+        ]
+
+
+def find(option: Path | None) -> Path:
+    """The file to read: the option, MONITOR_CONFIG, or config.yaml here."""
+    return option or Path(os.environ.get("MONITOR_CONFIG") or "config.yaml")
+
+
+def load(path: Path) -> Config:
+    """Read and validate. Raises ConfigError with file, line, key and remedy."""
+    path = path.absolute()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as e:
+        raise ConfigError(
+            f"{path}: no such file; monitor init writes one, --config FILE names another"
+        ) from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({type(e).__name__})") from e
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Config:
+    """Validate a configuration's text as if it stood in `path`. Raises ConfigError."""
+    data, lines = read_yaml(text, path)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: is not a mapping of keys to values; see config.example.yaml")
+    if "path" in data:
+        raise ConfigError(f"{path}, line {lines.get(('path',), 1)}: path: unknown key")
+    try:
+        return Config(path=path, **{str(key): value for key, value in data.items()})
+    except ValidationError as e:
+        raise ConfigError("\n".join(_explain(error, lines, path) for error in e.errors()[:5])) from None
+
+
+def _explain(error: Any, lines: dict[Location, int], path: Path) -> str:
+    where: Location = tuple(part for part in error["loc"] if isinstance(part, str | int))
+    known = where
+    while known and known not in lines:
+        known = known[:-1]
+    # A union adds the names of its members, which mean nothing to the reader.
+    shown = known if known and error["type"] != "missing" else where
+    key = ".".join(str(part) for part in shown)
+    what = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        what = "unknown key; see config.example.yaml for those that exist"
+    elif error["type"] == "missing":
+        what = "is missing"
+    return f"{path}, line {lines.get(known, 1)}: {key + ': ' if key else ''}{what}"
