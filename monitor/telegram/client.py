@@ -1,0 +1,281 @@
+"""One connection of one account to the platform, or to a test data centre.
+
+Telethon is left to speak MTProto. What it would decide by itself is decided here instead: it does not
+reconnect (the owner does, and then looks for what was missed), does not sleep through flood waits (they
+are obeyed to the second, by kind of request), and does not ask for differences of updates on its own
+(docs/decisions/0003): no request leaves about a channel that was not asked for.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from telethon import TelegramClient
+from telethon.crypto import rsa
+
+from monitor import __version__
+from monitor.errors import ConfigError, FloodWait, SessionRevoked, SourceUnavailable
+from monitor.telegram.failures import map_error
+from monitor.telegram.session import StoredSession
+
+log = logging.getLogger(__name__)
+
+ANSWER_TIMEOUT = 60.0
+"""Seconds that a request may take, beyond any pause that the platform asks for."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds that one attempt at connecting may take."""
+PATIENCE = 60
+"""Pauses up to this many seconds are waited out in place; longer ones are the caller's to plan."""
+
+Sink = Callable[[Any], None]
+"""Takes one container of updates as it came from the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A data centre to begin with. `public_key` is PEM, PKCS#1 or SubjectPublicKeyInfo."""
+
+    dc: int
+    host: str
+    port: int
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What identifies this application to the platform."""
+
+    api_id: int
+    api_hash: str
+    proxy: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(api_id={self.api_id})"
+
+
+class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
+    """Telethon's client with its loop of updates replaced by one that only passes them on."""
+
+    sink: Sink | None = None
+
+    async def _update_loop(self) -> None:
+        # Telethon's own loop asks for differences of every channel that the account follows, authorized
+        # or not, and drops what a "too long" difference skipped. Ours asks nothing; gaps are found by the
+        # cursor and filled from history.
+        while True:
+            updates = await self._updates_queue.get()
+            if self.sink is not None:
+                self.sink(updates)
+
+
+class Connection:
+    """A connected client. Made by `connect`; every request goes through `call`."""
+
+    def __init__(self, client: Client, session: StoredSession) -> None:
+        self.client = client
+        self.session = session
+        self.waits: dict[str, float] = {}
+        self._lost = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        with contextlib.suppress(Exception):
+            await self.client.disconnected
+
+    @property
+    def lost(self) -> "asyncio.Future[None]":
+        """Resolves when the connection has ended."""
+        return self._lost
+
+    async def call(self, request: Any) -> Any:
+        """The platform's answer to one request.
+
+        Pauses of up to PATIENCE seconds are waited out. Raises FloodWait for longer ones, SourceUnavailable
+        when the connection ends or no answer comes, and whatever `map_error` makes of the platform's refusal.
+        """
+        name = type(request).__name__.removesuffix("Request")
+        while True:
+            await self._wait_out(name)
+            try:
+                return await self._answer(self.client(request), name)
+            except FloodWait as e:
+                if e.seconds > PATIENCE:
+                    raise
+
+    async def next_chunk(self, chunks: AsyncIterator[Any]) -> bytes | None:
+        """The next bytes of a download, None at its end.
+
+        Raises as `call` does, and FloodWait at once: the download must be opened again after the pause,
+        which the next call waits out.
+        """
+        await self._wait_out("GetFile")
+        try:
+            return bytes(await self._answer(anext(chunks), "GetFile"))
+        except StopAsyncIteration:
+            return None
+
+    async def _wait_out(self, name: str) -> None:
+        pause = self.waits.get(name, 0.0) - time.monotonic()
+        if pause > PATIENCE:
+            raise FloodWait(int(pause) + 1)
+        if pause > 0:
+            await asyncio.sleep(pause)
+
+    async def _answer(self, pending: Any, name: str) -> Any:
+        # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
+        task = asyncio.ensure_future(_shielded(pending))
+        try:
+            await asyncio.wait(
+                {task, self._lost}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not task.done():
+                why = (
+                    "the connection ended"
+                    if self._lost.done()
+                    else f"no answer within {ANSWER_TIMEOUT:.0f} s"
+                )
+                raise SourceUnavailable(f"{name}: {why}")
+            return task.result().unwrap()
+        except (StopAsyncIteration, asyncio.CancelledError):
+            raise
+        except Exception as e:
+            mapped = map_error(e, name)
+            if mapped is None or mapped is e:
+                raise
+            if isinstance(mapped, FloodWait):
+                # Counted on our own clock from the answer on: nothing of this kind leaves before the end.
+                self.waits[name] = time.monotonic() + mapped.seconds
+                log.warning(
+                    "the platform asks for a pause", extra={"request": name, "seconds": mapped.seconds}
+                )
+            raise mapped from e
+        finally:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Disconnect; what was pending is cancelled."""
+        with contextlib.suppress(Exception):
+            await self.client.disconnect()
+        self._lost.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._lost
+
+
+@dataclass(slots=True)
+class _Outcome:
+    value: Any = None
+    error: BaseException | None = None
+
+    def unwrap(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+async def _shielded(pending: Any) -> _Outcome:
+    """Await; turn Telethon's cancelling of its own futures, and the end of an iterator, into values."""
+    try:
+        return _Outcome(value=await pending)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return _Outcome(error=ConnectionError())
+    except (Exception, StopAsyncIteration) as e:
+        return _Outcome(error=e)
+
+
+def trust(public_key: bytes) -> None:
+    """Add a data centre's RSA key to those that Telethon accepts. Raises ConfigError for what is no such key."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    try:
+        key = serialization.load_pem_public_key(public_key)
+    except ValueError as e:
+        raise ConfigError("telegram.server.public_key: is not a public key in PEM (PKCS#1 or SPKI)") from e
+    if not isinstance(key, RSAPublicKey):
+        raise ConfigError("telegram.server.public_key: is not an RSA key")
+    # Telethon reads PKCS#1 alone.
+    pkcs1 = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+    rsa.add_key(pkcs1.decode("ascii"), old=False)
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    *,
+    sink: Sink | None = None,
+    signed_in: bool = True,
+) -> AsyncIterator[Connection]:
+    """A connection for as long as the block lasts; with `signed_in` one whose account is signed in.
+
+    Raises SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not
+    signed in.
+    """
+    if endpoint is not None:
+        trust(endpoint.public_key)
+        if session.auth_key is None:
+            session.set_dc(endpoint.dc, endpoint.host, endpoint.port)
+    client = Client(
+        session,
+        credentials.api_id,
+        credentials.api_hash,
+        proxy=_proxy(credentials.proxy),
+        timeout=int(CONNECT_TIMEOUT),
+        connection_retries=1,
+        request_retries=1,
+        retry_delay=1,
+        auto_reconnect=False,
+        flood_sleep_threshold=0,
+        raise_last_call_error=True,
+        device_model="server",
+        system_version="1",
+        app_version=__version__,
+        receive_updates=sink is not None,
+        base_logger="telethon",
+    )
+    client.sink = sink
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            await client.connect()
+    except Exception as e:
+        with contextlib.suppress(Exception):
+            await client.disconnect()
+        mapped = map_error(e, "connect")
+        if mapped is None:
+            raise
+        raise mapped from e
+    connection = Connection(client, session)
+    try:
+        if signed_in:
+            me = await connection._answer(client.get_me(), "users.GetUsers")
+            if me is None:
+                raise SessionRevoked(
+                    f"account {session.account} is not signed in; run: monitor login {session.account}"
+                )
+            session.signed_in(me.id, bool(me.bot))
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _proxy(url: str | None) -> dict[str, Any] | None:
+    """What Telethon wants to know of socks5://[user:password@]host:port."""
+    if url is None:
+        return None
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return {
+        "proxy_type": "socks5",
+        "addr": parts.hostname,
+        "port": parts.port,
+        "username": parts.username,
+        "password": parts.password,
+    }

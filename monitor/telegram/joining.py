@@ -1,0 +1,136 @@
+"""From a declared username to a channel that may be collected, or to the reason why not.
+
+The order matters: the authorization is looked at before any request, the platform's description of the
+channel before joining. An invite link never gets here; the configuration refuses it.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from telethon.tl import functions, types
+
+from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, ChannelRefused, FloodWait
+from monitor.model import Channel, ChannelId, ChannelState, ChatKind, Declaration, Profile, Refusal
+from monitor.telegram.client import Connection
+from monitor.telegram.convert import profile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of one declared channel: its profile when it is collected, else the reason."""
+
+    username: str
+    profile: Profile | None = None
+    reason: Refusal | None = None
+
+
+async def join(
+    connection: Connection,
+    declarations: Sequence[Declaration],
+    known: Sequence[Channel],
+    now: datetime,
+) -> AsyncIterator[Standing]:
+    """Join what is authorized and public; one `Standing` a declaration, in their order.
+
+    `known` is what the store has: a name that led to one channel before must lead to it again.
+    Raises FloodWait when the platform wants a longer pause, SourceUnavailable, SessionRevoked.
+    """
+    before = {channel.username: channel for channel in known}
+    for declaration in declarations:
+        channel = before.get(declaration.username)
+        try:
+            standing = Standing(
+                declaration.username,
+                await _join(connection, declaration, channel, refusal(declaration, channel, now)),
+            )
+        except ChannelRefused as e:
+            standing = Standing(declaration.username, reason=e.reason)
+        except ChannelPrivate:
+            standing = Standing(declaration.username, reason=Refusal.PRIVATE)
+        except ChannelGone:
+            standing = Standing(declaration.username, reason=Refusal.GONE)
+        except ChannelError as e:
+            log.warning("unexpected answer", extra={"channel": declaration.username, "error": str(e)})
+            standing = Standing(declaration.username, reason=Refusal.UNEXPECTED)
+        yield standing
+
+
+def refusal(declaration: Declaration, channel: Channel | None, now: datetime) -> Refusal | None:
+    """Why nothing may even be asked about a channel; None when an authorization is in force."""
+    if declaration.authorization is None:
+        return Refusal.NO_AUTHORIZATION
+    if channel is not None and channel.state is ChannelState.STOPPED and channel.reason is Refusal.REVOKED:
+        return Refusal.REVOKED
+    return declaration.authorization.refusal(now)
+
+
+async def _join(
+    connection: Connection, declaration: Declaration, channel: Channel | None, refused: Refusal | None
+) -> Profile:
+    if refused is not None:
+        raise ChannelRefused(refused)
+    expected = declaration.channel_id or (channel.profile.channel_id if channel and channel.profile else None)
+    entity = await _look(connection, declaration.username, expected)
+    _check(entity, declaration, expected)
+    if entity.left:
+        await connection.call(functions.channels.JoinChannelRequest(_input(entity)))
+    connection.session.remember({ChannelId(entity.id): entity.access_hash})
+    if channel is not None and channel.profile is not None and not entity.left:
+        # Seen before: the full description need not be asked for at every start.
+        return profile(entity, channel.profile.participants, channel.profile.linked_channel_id)
+    full = (await connection.call(functions.channels.GetFullChannelRequest(_input(entity)))).full_chat
+    return profile(entity, full.participants_count, full.linked_chat_id)
+
+
+async def _look(connection: Connection, username: str, expected: ChannelId | None) -> Any:
+    """The platform's description of the channel: by id where this account knows it, else by name."""
+    access = connection.session.peers.get(expected) if expected else None
+    if expected is not None and access is not None:
+        answer = await connection.call(
+            functions.channels.GetChannelsRequest([types.InputChannel(expected, access)])
+        )
+        entity = answer.chats[0] if answer.chats else None
+        if isinstance(entity, types.Channel) and not _holds(entity, username):
+            raise ChannelRefused(Refusal.NAME_MOVED)
+        return entity
+    try:
+        answer = await connection.call(functions.contacts.ResolveUsernameRequest(username))
+    except FloodWait as e:
+        log.warning("name look-ups are paused by the platform", extra={"seconds": e.seconds})
+        raise
+    if not isinstance(answer.peer, types.PeerChannel):
+        raise ChannelRefused(Refusal.NOT_A_CHANNEL)
+    return next((chat for chat in answer.chats if chat.id == answer.peer.channel_id), None)
+
+
+def _check(entity: Any, declaration: Declaration, expected: ChannelId | None) -> None:
+    """Raise unless the channel is the authorized one, of a kind that it includes, public and open to all."""
+    if not isinstance(entity, types.Channel):
+        raise ChannelGone(Refusal.GONE.explanation)
+    if expected is not None and entity.id != expected:
+        raise ChannelRefused(Refusal.NAME_MOVED)
+    if not _holds(entity, declaration.username):
+        raise ChannelRefused(Refusal.PRIVATE if _unnamed(entity) else Refusal.NAME_MOVED)
+    kind = ChatKind.BROADCAST if entity.broadcast else ChatKind.GROUP
+    if kind not in declaration.includes:
+        raise ChannelRefused(Refusal.KIND_NOT_INCLUDED)
+    if entity.left and entity.join_request:
+        raise ChannelRefused(Refusal.JOIN_REQUEST)
+
+
+def _holds(entity: Any, username: str) -> bool:
+    names = [entity.username, *(name.username for name in entity.usernames or () if name.active)]
+    return any(name is not None and name.lower() == username for name in names)
+
+
+def _unnamed(entity: Any) -> bool:
+    return entity.username is None and not any(name.active for name in entity.usernames or ())
+
+
+def _input(entity: Any) -> Any:
+    return types.InputChannel(entity.id, entity.access_hash)
