@@ -5,14 +5,13 @@ channel before joining. An invite link never gets here; the configuration refuse
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from telethon.tl import functions, types
 
-from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, ChannelRefused, FloodWait
+from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, ChannelRefused
 from monitor.model import Channel, ChannelId, ChannelState, ChatKind, Declaration, Profile, Refusal
 from monitor.telegram.client import Connection
 from monitor.telegram.convert import profile
@@ -29,35 +28,27 @@ class Standing:
     reason: Refusal | None = None
 
 
-async def join(
-    connection: Connection,
-    declarations: Sequence[Declaration],
-    known: Sequence[Channel],
-    now: datetime,
-) -> AsyncIterator[Standing]:
-    """Join what is authorized and public; one `Standing` a declaration, in their order.
+async def stand(
+    connection: Connection, declaration: Declaration, known: Channel | None, now: datetime
+) -> Standing:
+    """Join the channel if it is authorized, public and open to all; else say why not.
 
-    `known` is what the store has: a name that led to one channel before must lead to it again.
+    `known` is what the store has: a name that led to one channel before must lead to it again, and a
+    channel that was being collected and that the account is no longer in was lost, and is not joined again.
     Raises FloodWait when the platform wants a longer pause, SourceUnavailable, SessionRevoked.
     """
-    before = {channel.username: channel for channel in known}
-    for declaration in declarations:
-        channel = before.get(declaration.username)
-        try:
-            standing = Standing(
-                declaration.username,
-                await _join(connection, declaration, channel, refusal(declaration, channel, now)),
-            )
-        except ChannelRefused as e:
-            standing = Standing(declaration.username, reason=e.reason)
-        except ChannelPrivate:
-            standing = Standing(declaration.username, reason=Refusal.PRIVATE)
-        except ChannelGone:
-            standing = Standing(declaration.username, reason=Refusal.GONE)
-        except ChannelError as e:
-            log.warning("unexpected answer", extra={"channel": declaration.username, "error": str(e)})
-            standing = Standing(declaration.username, reason=Refusal.UNEXPECTED)
-        yield standing
+    name = declaration.username
+    try:
+        return Standing(name, await _join(connection, declaration, known, refusal(declaration, known, now)))
+    except ChannelRefused as e:
+        return Standing(name, reason=e.reason)
+    except ChannelPrivate:
+        return Standing(name, reason=Refusal.PRIVATE)
+    except ChannelGone:
+        return Standing(name, reason=Refusal.GONE)
+    except ChannelError as e:
+        log.warning("unexpected answer", extra={"channel": name, "error": str(e)})
+        return Standing(name, reason=Refusal.UNEXPECTED)
 
 
 def refusal(declaration: Declaration, channel: Channel | None, now: datetime) -> Refusal | None:
@@ -77,6 +68,9 @@ async def _join(
     expected = declaration.channel_id or (channel.profile.channel_id if channel and channel.profile else None)
     entity = await _look(connection, declaration.username, expected)
     _check(entity, declaration, expected)
+    if entity.left and channel is not None and channel.state is ChannelState.COLLECTING:
+        if entity.id in connection.session.peers:
+            raise ChannelGone(Refusal.GONE.explanation)
     if entity.left:
         await connection.call(functions.channels.JoinChannelRequest(_input(entity)))
     connection.session.remember({ChannelId(entity.id): entity.access_hash})
@@ -94,15 +88,8 @@ async def _look(connection: Connection, username: str, expected: ChannelId | Non
         answer = await connection.call(
             functions.channels.GetChannelsRequest([types.InputChannel(expected, access)])
         )
-        entity = answer.chats[0] if answer.chats else None
-        if isinstance(entity, types.Channel) and not _holds(entity, username):
-            raise ChannelRefused(Refusal.NAME_MOVED)
-        return entity
-    try:
-        answer = await connection.call(functions.contacts.ResolveUsernameRequest(username))
-    except FloodWait as e:
-        log.warning("name look-ups are paused by the platform", extra={"seconds": e.seconds})
-        raise
+        return answer.chats[0] if answer.chats else None
+    answer = await connection.call(functions.contacts.ResolveUsernameRequest(username))
     if not isinstance(answer.peer, types.PeerChannel):
         raise ChannelRefused(Refusal.NOT_A_CHANNEL)
     return next((chat for chat in answer.chats if chat.id == answer.peer.channel_id), None)

@@ -1,0 +1,265 @@
+"""One account at work: join, read history up to now, follow live, examine media; again after each break."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable
+from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
+from monitor.pipeline import Examiner, Limits, Recorder
+from monitor.ports import Hasher, Matcher, Store
+from monitor.telegram.client import Connection, Credentials, Endpoint, connect
+from monitor.telegram.history import pages
+from monitor.telegram.joining import refusal, stand
+from monitor.telegram.live import Live
+from monitor.telegram.media import Downloads, References
+from monitor.telegram.session import StoredSession
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds between two attempts at connecting: doubled each time, up to the longest."""
+READERS = 4
+"""Channels whose history is read at the same time."""
+AUTHORIZATION_INTERVAL = 30.0
+"""Seconds between two looks at whether authorizations are still in force."""
+
+Progress = Callable[[str, int, int], None]
+"""Told of a channel's history: username, messages read so far, messages in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every account's collector shares. Without `hasher` and `matcher` no media is fetched."""
+
+    store: Store
+    recorder: Recorder
+    limits: Limits
+    clock: Callable[[], datetime]
+    pseudonym: Callable[[int], str]
+    hasher: Hasher | None = None
+    matcher: Matcher | None = None
+    progress: Progress = lambda username, done, total: None
+
+
+@dataclass(slots=True)
+class Collector:
+    """Collects the declared channels through one account, for as long as `run` runs."""
+
+    account: str
+    credentials: Credentials
+    endpoint: Endpoint | None
+    declarations: Sequence[Declaration]
+    tools: Tools
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _names: dict[ChannelId, Declaration] = field(default_factory=dict)
+    _due: dict[ChannelId, None] = field(default_factory=dict)
+    _reading: set[ChannelId] = field(default_factory=set)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises FatalError when the account cannot go on."""
+        pause = FIRST_PAUSE
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._session()
+            except* RetryableError as group:
+                error = first(group)
+                log.warning("connection ended: %s", error, extra={"account": self.account})
+            if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def lags(self, channels: Sequence[ChannelId] | frozenset[ChannelId]) -> None:
+        """Read these channels' histories again from their cursors; those of other accounts are left out."""
+        self._due.update((channel, None) for channel in channels if channel in self._names)
+        self._more.set()
+
+    async def _session(self) -> None:
+        tools = self.tools
+        session = StoredSession(self.account, await tools.store.session(self.account))
+        references = References()
+        live = Live(self.account, tools.clock, tools.pseudonym, references)
+        self._names.clear()
+        self._due.clear()
+        self._reading.clear()
+        async with connect(session, self.credentials, self.endpoint, sink=live) as connection:
+            await self._save(session)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for coroutine, name in (
+                        (self._until_lost(connection), "lost"),
+                        (self._keep(session), "session"),
+                        (self._follow(live), "live"),
+                        (self._gaps(live), "gaps"),
+                        (self._watch(live), "authorizations"),
+                        (self._changes(connection, live), "changes"),
+                        (self._join_all(connection, live), "join"),
+                        *((self._read(connection, live, references), f"history:{n}") for n in range(READERS)),
+                    ):
+                        tasks.create_task(coroutine, name=f"{self.account}:{name}")
+                    if tools.hasher is not None and tools.matcher is not None:
+                        examiner = Examiner(
+                            tools.store,
+                            Downloads(connection, references),
+                            tools.hasher,
+                            tools.matcher,
+                            tools.limits,
+                            tools.clock,
+                            self.wake,
+                            lambda: list(self._names),
+                        )
+                        tasks.create_task(examiner.run(), name=f"{self.account}:media")
+            finally:
+                await self._save(session)
+
+    # -- tasks of one session
+
+    async def _until_lost(self, connection: Connection) -> None:
+        await connection.lost
+        raise SourceUnavailable("the platform closed the connection")
+
+    async def _keep(self, session: StoredSession) -> None:
+        while True:
+            await session.changed.wait()
+            await self._save(session)
+
+    async def _save(self, session: StoredSession) -> None:
+        if session.changed.is_set() and (state := session.state()) is not None:
+            await self.tools.store.save_session(state)
+
+    async def _follow(self, live: Live) -> None:
+        while True:
+            await self.tools.recorder.record(await live.batches.get())
+
+    async def _gaps(self, live: Live) -> None:
+        while True:
+            channel = await live.lagging.get()
+            self.lags(list(self._names) if channel is None else [channel])
+
+    async def _watch(self, live: Live) -> None:
+        while True:
+            await asyncio.sleep(AUTHORIZATION_INTERVAL)
+            known = {channel.username: channel for channel in await self.tools.store.channels()}
+            for channel_id, declaration in list(self._names.items()):
+                reason = refusal(declaration, known.get(declaration.username), self.tools.clock())
+                if reason is not None:
+                    await self._stop(live, channel_id, declaration.username, reason)
+
+    async def _changes(self, connection: Connection, live: Live) -> None:
+        while True:
+            channel_id = await live.touched.get()
+            if (declaration := self._names.get(channel_id)) is not None:
+                await self._stand(connection, live, declaration)
+
+    async def _join_all(self, connection: Connection, live: Live) -> None:
+        for declaration in self.declarations:
+            await self._stand(connection, live, declaration)
+
+    async def _stand(self, connection: Connection, live: Live, declaration: Declaration) -> None:
+        store, name = self.tools.store, declaration.username
+        known = next((c for c in await store.channels() if c.username == name), None)
+        while True:
+            try:
+                standing = await stand(connection, declaration, known, self.tools.clock())
+                break
+            except FloodWait as e:
+                log.warning(
+                    "joining is paused by the platform", extra={"channel": name, "seconds": e.seconds}
+                )
+                await asyncio.sleep(e.seconds)
+        if standing.profile is None:
+            reason = standing.reason or Refusal.UNEXPECTED
+            channel_id = next((i for i, d in self._names.items() if d.username == name), None)
+            await self._stop(live, channel_id, name, reason)
+            return
+        channel_id = standing.profile.channel_id
+        await self._save(connection.session)
+        await store.joined(name, standing.profile, self.account, self.tools.clock())
+        if channel_id not in self._names:
+            log.info("channel joined", extra={"channel": name})
+            self._names[channel_id] = declaration
+            live.channels.add(channel_id)
+            self.lags([channel_id])
+            self.wake.set()
+
+    async def _stop(self, live: Live, channel_id: ChannelId | None, name: str, reason: Refusal) -> None:
+        if channel_id is not None:
+            self._names.pop(channel_id, None)
+            live.channels.discard(channel_id)
+        log.warning(
+            "channel refused: %s", reason.explanation, extra={"channel": name, "reason": reason.value}
+        )
+        await self.tools.store.refused(name, reason, self.tools.clock())
+
+    async def _read(self, connection: Connection, live: Live, references: References) -> None:
+        while True:
+            ready = next((c for c in self._due if c not in self._reading), None)
+            if ready is None:
+                self._more.clear()
+                await self._more.wait()
+                continue
+            del self._due[ready]
+            self._reading.add(ready)
+            try:
+                await self._history(connection, ready, references)
+            except FloodWait as e:
+                log.warning("history is paused by the platform", extra={"seconds": e.seconds})
+                await asyncio.sleep(e.seconds)
+                self.lags([ready])
+            except ChannelError as e:
+                log.warning("history refused: %s", e, extra={"channel": ready})
+                if (declaration := self._names.get(ready)) is not None:
+                    # What the platform says of the channel itself tells why, and what to do.
+                    await self._stand(connection, live, declaration)
+            finally:
+                self._reading.discard(ready)
+                self._more.set()
+
+    async def _history(self, connection: Connection, channel_id: ChannelId, references: References) -> None:
+        tools = self.tools
+        declaration = self._names.get(channel_id)
+        if declaration is None:
+            return
+        cursor = MessageId(await tools.store.cursor(channel_id))
+        written, done = None, 0
+        async for page in pages(
+            connection,
+            channel_id,
+            cursor,
+            account=self.account,
+            source=Source.RECONCILE if cursor else Source.BACKFILL,
+            clock=tools.clock,
+            pseudonym=tools.pseudonym,
+            references=references,
+        ):
+            if channel_id not in self._names:
+                return
+            if written is not None:
+                # One page is written while the next is on its way, no more.
+                await written
+            written = await tools.recorder.record(page.batch)
+            done += len(page.batch.messages)
+            tools.progress(declaration.username, done, max(page.total, done))
+        if written is not None:
+            await written
+
+
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to speak of: one of ours, fatal before retryable, else whatever came first."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [group]
+    while stack:
+        error = stack.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            stack[:0] = error.exceptions
+        else:
+            leaves.append(error)
+    ours = sorted(
+        (e for e in leaves if isinstance(e, MonitorError)), key=lambda e: isinstance(e, RetryableError)
+    )
+    return (ours or leaves)[0]
