@@ -32,6 +32,7 @@ from monitor.model import (
     ChatKind,
     Declaration,
     ListAction,
+    Terms,
 )
 from monitor.secrets import Secret
 from monitor.yaml_lines import Location, read_yaml
@@ -212,6 +213,10 @@ class ListTerms(Section):
     licensor: Words
     reference: Words
     permitted_uses: Annotated[frozenset[Literal["detect", "report", "research"]], Field(min_length=1)]
+
+    def value(self) -> Terms:
+        """The terms as they travel."""
+        return Terms(self.licensor, self.reference, frozenset(self.permitted_uses))
 
 
 class HashListEntry(Section):

@@ -41,8 +41,8 @@ class Recorder:
         self._store = store
         self._queue: asyncio.Queue[Handed | None] = asyncio.Queue(WAITING)
         self._closed = False
-        self.media = asyncio.Event()
-        """Set whenever media may wait to be fetched."""
+        self.media: Callable[[], None] = lambda: None
+        """Told whenever media may wait to be fetched."""
         self.lagging: Callable[[frozenset[ChannelId]], None] = lambda channels: None
         """Told of channels that have a gap above their cursor."""
         self.new = 0
@@ -80,7 +80,7 @@ class Recorder:
     def _settle(self, group: Sequence[Handed], recorded: Recorded) -> None:
         self.new += recorded.new
         if recorded.media_pending:
-            self.media.set()
+            self.media()
         if recorded.lagging:
             self.lagging(recorded.lagging)
         for _, done in group:

@@ -11,8 +11,9 @@ Location = tuple[str | int, ...]
 
 def read_yaml(text: str, path: Path) -> tuple[object, dict[Location, int]]:
     """The values, and the line of every key and item. Raises ConfigError on bad YAML and on a key twice."""
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return {}, {}
@@ -27,7 +28,8 @@ def read_yaml(text: str, path: Path) -> tuple[object, dict[Location, int]]:
             f"{path}: not valid YAML ({type(e).__name__}); check dates and special characters"
         ) from e
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _lines(node: yaml.Node, at: Location, lines: dict[Location, int], path: Path) -> None:

@@ -1,0 +1,117 @@
+"""What every command shares: the options that recur, and errors that become one clear line and an exit code."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from monitor.config import Config
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Configuration (default: MONITOR_CONFIG or ./config.yaml)."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+OperatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="NAME", help="Who acts (default: MONITOR_OPERATOR or the configuration's operator)."
+    ),
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def command(function: Command) -> Command:
+    """Let a command end with one line on standard error and the exit code of its error's class.
+
+    An error that is not ours is a defect: its type and place are named, never its message, which may
+    quote content.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        from monitor.errors import MonitorError
+
+        try:
+            return function(*args, **kwargs)
+        except MonitorError as e:
+            for line in str(e).splitlines() or [type(e).__name__]:
+                typer.echo(f"monitor: {line}", err=True)
+            raise typer.Exit(e.exit_code) from None
+        except (KeyboardInterrupt, BrokenPipeError):
+            raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as e:
+            typer.echo(
+                f"monitor: a defect: {type(e).__name__} at {_place(e)}; please report this line", err=True
+            )
+            raise typer.Exit(3) from None
+
+    return guarded  # type: ignore[return-value]  # functools.wraps keeps the signature that typer reads
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+
+
+def read_config(option: Path | None) -> "Config":
+    """The configuration of a command. Raises ConfigError."""
+    from monitor.config import find, load
+
+    return load(find(option))
+
+
+def operator(config: "Config", option: str | None) -> str:
+    """Who acts. Raises InputError for a name that is no identifier."""
+    import os
+
+    from monitor.errors import InputError
+    from monitor.model import IDENTIFIER
+
+    name = option or os.environ.get("MONITOR_OPERATOR") or config.operator
+    if not IDENTIFIER.fullmatch(name):
+        raise InputError("--as: takes letters, digits, '.', '_', ':' and '-', 64 at most")
+    return name
+
+
+def out() -> "Console":
+    """The terminal, for tables and summaries."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
+    """One object a line on standard output; times in ISO 8601."""
+    for row in rows:
+        sys.stdout.write(json.dumps(row, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    from datetime import datetime
+
+    if isinstance(value, datetime):
+        return moment(value)
+    return str(value)
+
+
+def moment(value: Any) -> str:
+    """A time for people and for files: 2026-11-01T12:00:00Z."""
+    return str(value.strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -1,0 +1,164 @@
+"""A configuration is read whole or refused with file, line, key and remedy."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.config import Config, load, parse
+from monitor.errors import ConfigError
+from monitor.model import Basis, ChatKind
+
+PATH = Path("/nowhere/config.yaml")
+AUTHORIZATION = (
+    "{reference: r, basis: contract, granted_by: g, valid_from: 2026-01-01, valid_until: 2026-12-31}"
+)
+CHANNEL = "channels:\n  - username: a_channel\n    authorization: "
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, PATH)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_an_empty_file_gives_the_defaults() -> None:
+    config = parse("", PATH)
+    assert config.state == Path("/nowhere/state")
+    assert config.media.max_bytes == 200_000_000
+    assert config.matching.pdq.max_distance == 31
+    assert not config.media_permitted
+
+
+def test_the_example_is_valid_and_names_every_key() -> None:
+    path = Path(__file__).parents[2] / "config.example.yaml"
+    config = load(path)
+    assert config.channels[0].authorization is not None
+    assert config.channels[0].authorization.basis is Basis.ETHICS_APPROVAL
+    text = path.read_text(encoding="utf-8")
+    for name in Config.model_fields:
+        assert name == "path" or f"\n{name}:" in text, f"{name} is not shown"
+
+
+def test_an_unknown_key_is_named_with_its_line() -> None:
+    said = refusal("operator: me\nmedia:\n  max_byte: 3\n")
+    assert "line 3" in said
+    assert "media.max_byte" in said
+    assert "unknown key" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("state_dir: [1]\n", 1, "state_dir"),
+        ("\nmedia: {max_bytes: lots}\n", 2, "200MB"),
+        ("accounts:\n  - {name: main, api_id: x, api_hash: {env: A}}\n", 2, "api_id"),
+        ("accounts:\n  - {name: main, api_id: 1, api_hash: secret}\n", 2, "write {env: NAME}"),
+        ("accounts:\n  - {name: main, api_id: 1, api_hash: {}}\n", 2, "exactly one of"),
+        ("accounts:\n  - {name: main, api_hash: {env: A}}\n", 2, "api_id: is missing"),
+        ("channels:\n  - username: https://t.me/+AbCdEf\n", 2, "invite link"),
+        ("channels:\n  - username: t.me/joinchat/AbCdEf\n", 2, "invite link"),
+        ("channels:\n  - username: tg://join?invite=AbCdEf\n", 2, "invite link"),
+        ("channels:\n  - username: +AbCdEf\n", 2, "invite link"),
+        ("channels:\n  - username: two words\n", 2, "not a public username"),
+        ("channels:\n  - {username: a_channel, authorization: {reference: r}}\n", 2, "is missing"),
+        (
+            f"channels:\n  - username: a_channel\n    authorization: {AUTHORIZATION.replace('contract', 'x')}\n",
+            3,
+            "basis",
+        ),
+        (
+            CHANNEL + AUTHORIZATION.replace("2026-12-31", "soon") + "\n",
+            3,
+            "is not a date",
+        ),
+        (
+            CHANNEL + AUTHORIZATION.replace("2026-12", "2025-12") + "\n",
+            3,
+            "before valid_from",
+        ),
+        ("operator: a\noperator: b\n", 2, "stands twice"),
+        ("operator: [unclosed\n", 2, "not valid YAML"),
+        ("a: 2026-13-45\n", 1, "not valid YAML"),
+        ("- a\n- b\n", 1, "not a mapping"),
+        ("telegram: {proxy: http://x:1}\n", 1, "socks5"),
+        ("confinement: none\n", 1, "confinement"),
+    ],
+)
+def test_bad_input_is_one_clear_error(text: str, line: int, words: str) -> None:
+    said = refusal(text)
+    assert words in said
+    assert str(PATH) in said
+    if "not valid YAML (" not in said and "not a mapping" not in said:
+        assert f"line {line}" in said
+
+
+def test_the_same_channel_twice_is_refused() -> None:
+    assert "declared twice" in refusal("channels:\n  - username: a_channel\n  - username: '@A_Channel'\n")
+
+
+def test_a_plain_date_counts_whole_days() -> None:
+    config = parse(f"channels:\n  - username: a_channel\n    authorization: {AUTHORIZATION}\n", PATH)
+    (declaration,) = config.declarations()
+    assert declaration.authorization is not None
+    assert declaration.authorization.valid_from == datetime(2026, 1, 1, tzinfo=UTC)
+    assert declaration.authorization.valid_until == datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_groups_are_collected_only_where_included() -> None:
+    config = parse(
+        "channels:\n  - username: a_channel\n  - {username: b_group, includes: [broadcast, group]}\n", PATH
+    )
+    first, second = config.declarations()
+    assert first.includes == {ChatKind.BROADCAST}
+    assert second.includes == {ChatKind.BROADCAST, ChatKind.GROUP}
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="monitor init"):
+        load(tmp_path / "config.yaml")
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "hash"
+    secret.write_text("0123456789abcdef")
+    config = parse(
+        "accounts:\n  - {name: main, api_id: 1, api_hash: {file: hash}}\n", tmp_path / "config.yaml"
+    )
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600") as caught:
+        config.accounts[0].api_hash.read(tmp_path, "api_hash")
+    assert "0123456789abcdef" not in str(caught.value)
+    secret.chmod(0o600)
+    assert config.accounts[0].api_hash.read(tmp_path, "api_hash") == "0123456789abcdef"
+
+
+@given(st.text())
+def test_no_text_crashes_the_reader(text: str) -> None:
+    try:
+        parse(text, PATH)
+    except ConfigError as e:
+        assert str(PATH) in str(e)
+
+
+KEYS = st.sampled_from(
+    [*Config.model_fields, "channels", "accounts", "username", "authorization", "env", "file"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_no_structure_crashes_the_reader(data: dict[str, object]) -> None:
+    import yaml
+
+    try:
+        parse(yaml.safe_dump(data), PATH)
+    except ConfigError as e:
+        assert str(PATH) in str(e)

@@ -1,0 +1,96 @@
+"""The house rules of imports: who may know whom, and who alone may use which library."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "monitor"
+
+FREE = {"model", "errors"}
+ADAPTER = {"model", "errors", "ports"}
+READER = {"store", "reportlog", "model", "errors"}
+EVERYTHING = None
+ALLOWED: dict[str, set[str] | None] = {
+    "model": set(),
+    "errors": {"model"},
+    "ports": {"model"},
+    "logs": set(),
+    "yaml_lines": {"errors"},
+    "secrets": {"errors"},
+    "config": {"errors", "model", "secrets", "yaml_lines"},
+    "pipeline": ADAPTER,
+    "followup": ADAPTER,
+    "telegram": ADAPTER,
+    "matching": ADAPTER,
+    "store": ADAPTER,
+    "reportlog": ADAPTER,
+    "confinement": ADAPTER,
+    "reporting": READER,
+    "research": READER,
+    "console": READER | {"reporting", "research"},
+    "testdc": set(),
+    "collector": EVERYTHING,
+    "daemon": EVERYTHING,
+    "demo": EVERYTHING,
+    "cli": EVERYTHING,
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+LIBRARIES = {
+    "telethon": {"telegram", "testdc"},
+    "sqlalchemy": {"store"},
+    "aiosqlite": {"store"},
+    "alembic": {"store"},
+    "asyncpg": {"store"},
+    "psycopg": {"store"},
+    "PIL": {"matching", "testdc"},
+    "imagehash": {"matching"},
+    "numba": {"matching"},
+    "av": {"matching"},
+    "starlette": {"console"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The part of the house in which a file stands."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every module that a file imports, and whether only when it is used."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, id(node) not in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or "", id(node) not in top
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_each_room_imports_only_what_it_may(path: Path) -> None:
+    here = room(path)
+    assert here in ALLOWED, f"{here} has no rule: add one here and to the design"
+    allowed = ALLOWED[here]
+    for module, _ in imported(path):
+        parts = module.split(".")
+        if parts[0] == "monitor" and len(parts) > 1 and allowed is not None:
+            assert parts[1] in allowed | {here}, f"{here} may not import {module}"
+        for library, rooms in LIBRARIES.items():
+            if parts[0] == library:
+                assert here in rooms, f"only {sorted(rooms)} may import {library}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda p: p.name)
+def test_commands_import_rooms_only_when_they_run(path: Path) -> None:
+    if path.name == "bars.py":
+        return  # itself imported when a command runs
+    for module, later in imported(path):
+        if module.startswith("monitor.") and not module.startswith("monitor.cli"):
+            assert later, f"{path.name} imports {module} at its top; --help would pay for it"
