@@ -1,0 +1,12 @@
+"""The methods that the test data centre answers, a small service each."""
+
+from __future__ import annotations
+
+from ..dispatch import Dispatcher
+from . import channels, config, dialogs, history, report, signin, updates, upload, users
+
+
+def dispatcher() -> Dispatcher:
+    """All services together."""
+    modules = (config, signin, users, channels, history, dialogs, report, updates, upload)
+    return Dispatcher(tuple(module.SERVICE for module in modules))
