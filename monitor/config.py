@@ -310,6 +310,11 @@ class Config(Section):
         return self.resolve(self.state_dir)
 
     @property
+    def database(self) -> Path:
+        """The store's file."""
+        return self.state / "monitor.db"
+
+    @property
     def media_permitted(self) -> bool:
         """Media is fetched only under a legal statement, or from a test data centre."""
         return self.legal is not None or self.telegram.server is not None

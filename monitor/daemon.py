@@ -6,13 +6,14 @@ import fcntl
 import logging
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.collector import Collector, Progress, Tools, first
-from monitor.config import Config
+from monitor.config import Config, HashListEntry
 from monitor.errors import ConfigError, InputError, MonitorError
 from monitor.matching import InProcessHasher, ListMatcher
 from monitor.matching.lists import HashList, load_list
@@ -46,12 +47,13 @@ def prepare(config: Config) -> Prepared:
     """Open what the configuration names. Raises ConfigError or HashListError; nothing is written."""
     if not config.accounts:
         raise ConfigError(f"{config.path}: accounts: none is declared; add one with its api_id and api_hash")
+    private_state(config)
     return Prepared(
         config,
         {account.name: credentials(config, account.name) for account in config.accounts},
         endpoint(config),
         pseudonyms(config),
-        lists(config),
+        tuple(read_list(config, entry) for entry in config.hash_lists),
     )
 
 
@@ -93,29 +95,32 @@ def pseudonyms(config: Config) -> Pseudonyms:
     return Pseudonyms(key)
 
 
-def lists(config: Config) -> tuple[HashList, ...]:
-    """The declared hash lists. Raises HashListError for the first that is not in order."""
-    limits = {
+def read_list(config: Config, entry: HashListEntry) -> HashList:
+    """One declared hash list. Raises HashListError."""
+    limit = {
         Algorithm.PDQ: config.matching.pdq,
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
-    }
-    loaded = []
-    for entry in config.hash_lists:
-        limit = limits.get(entry.algorithm)
-        loaded.append(
-            load_list(
-                config.resolve(entry.file),
-                name=entry.name,
-                format=entry.format,
-                algorithm=entry.algorithm,
-                action=entry.action,
-                terms=entry.terms.value(),
-                max_distance=limit.max_distance if limit else 0,
-                min_quality=limit.min_quality if limit else 0,
-            )
-        )
-    return tuple(loaded)
+    }.get(entry.algorithm)
+    return load_list(
+        config.resolve(entry.file),
+        name=entry.name,
+        format=entry.format,
+        algorithm=entry.algorithm,
+        action=entry.action,
+        terms=entry.terms.value(),
+        max_distance=limit.max_distance if limit else 0,
+        min_quality=limit.min_quality if limit else 0,
+    )
+
+
+def private_state(config: Config) -> None:
+    """See that the state directory is ours alone, where it exists. Raises ConfigError with the remedy."""
+    state = config.state
+    if state.exists() and not state.is_dir():
+        raise ConfigError(f"{config.path}: state_dir: {state} is not a folder; name another")
+    if state.exists() and stat.S_IMODE(state.stat().st_mode) & 0o077:
+        raise ConfigError(f"{config.path}: state_dir: {state} is open to others; run: chmod 700 {state}")
 
 
 @contextlib.contextmanager
@@ -153,7 +158,7 @@ async def run(prepared: Prepared, stop: asyncio.Event, progress: Progress | None
     """
     config = prepared.config
     with sole(config.state):
-        async with open_store(config.store, config.state) as store:
+        async with open_store(config.database) as store:
             at = now()
             await store.declare(config.declarations(), at)
             for loaded in prepared.lists:

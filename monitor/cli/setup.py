@@ -97,7 +97,7 @@ async def _login(path: Path, name: str | None) -> None:
     account = config.account(name)
     identity, server = credentials(config, account.name), endpoint(config)
     with sole(config.state):
-        async with open_store(config.store, config.state) as store:
+        async with open_store(config.database) as store:
             session = StoredSession(account.name, await store.session(account.name))
             try:
                 async with connect(session, identity, server, signed_in=False) as connection:

@@ -1,0 +1,150 @@
+"""`monitor check`: everything that a run needs, tested before it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: ok, warning or error, with the exit code that an error asks for."""
+
+    what: str
+    level: str
+    detail: str
+    exit_code: int = 0
+
+
+@command
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Test configuration, secrets, keys, lists, authorizations, the store and the connection."""
+    import asyncio
+
+    settings = read_config(config)
+    findings = [Finding("configuration", "ok", str(settings.path)), *_local(settings)]
+    if all(finding.level != "error" for finding in findings):
+        findings += asyncio.run(_accounts(settings))
+    if json:
+        print_json({"what": f.what, "level": f.level, "detail": f.detail} for f in findings)
+    else:
+        _show(findings)
+    worst = max((f.exit_code for f in findings if f.level == "error"), default=0)
+    raise typer.Exit(worst)
+
+
+def _show(findings: list[Finding]) -> None:
+    from rich.table import Table
+
+    colours = {"ok": "green", "warning": "yellow", "error": "red"}
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for finding in findings:
+        colour = colours[finding.level]
+        table.add_row(f"[{colour}]{finding.level}[/{colour}]", finding.what, finding.detail)
+    out().print(table)
+
+
+def _local(config: "Config") -> Iterator[Finding]:
+    """What can be told without a connection."""
+    from monitor import daemon
+
+    if not config.accounts:
+        yield Finding("accounts", "error", "none is declared; add one with its api_id and api_hash", 2)
+    for account in config.accounts:
+        yield _try(
+            f"account {account.name}",
+            "its secret is readable",
+            lambda a=account: daemon.credentials(config, a.name),
+        )
+    if config.telegram.server is not None:
+        yield _try("telegram.server", "test data centre", lambda: daemon.endpoint(config))
+    yield _try("pseudonym key", "present, private", lambda: daemon.pseudonyms(config))
+    for loaded in config.hash_lists:
+        yield _try(
+            f"hash list {loaded.name}", "every line is in order", lambda h=loaded: daemon.read_list(config, h)
+        )
+    if not config.hash_lists:
+        yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
+    yield _try("state directory", str(config.state), lambda: daemon.private_state(config))
+    yield from _legal(config)
+    yield from _authorizations(config)
+
+
+def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
+    from monitor.errors import MonitorError
+
+    try:
+        look()
+    except MonitorError as e:
+        return Finding(what, "error", str(e), e.exit_code)
+    return Finding(what, "ok", fine)
+
+
+def _legal(config: "Config") -> Iterator[Finding]:
+    if config.legal is not None:
+        yield Finding("legal", "ok", f"{config.legal.reference}, reviewed {config.legal.reviewed_on}")
+    elif config.telegram.server is not None:
+        yield Finding("legal", "ok", "not needed against a test data centre")
+    else:
+        yield Finding("legal", "warning", "no statement: no media is fetched, only metadata is recorded")
+
+
+def _authorizations(config: "Config") -> Iterator[Finding]:
+    from monitor.daemon import now
+
+    if not config.channels:
+        yield Finding("channels", "warning", "none is declared")
+    for declared in config.declarations():
+        what, authorization = f"channel {declared.username}", declared.authorization
+        if authorization is None:
+            yield Finding(what, "warning", "no authorization record; nothing will be asked about it")
+            continue
+        reason = authorization.refusal(now())
+        lacking = [
+            name
+            for name, value in (
+                ("document_sha256 (digest of the document)", authorization.document_sha256),
+                ("approved_by (second approver)", authorization.approved_by),
+            )
+            if value is None
+        ]
+        if reason is not None:
+            yield Finding(what, "warning", reason.explanation)
+        elif lacking:
+            yield Finding(what, "warning", f"its authorization lacks {' and '.join(lacking)}")
+        else:
+            yield Finding(what, "ok", f"authorized until {moment(authorization.valid_until)}")
+
+
+async def _accounts(config: "Config") -> list[Finding]:
+    """Connect each account and see that it is signed in; nothing is joined and nothing is read."""
+    from monitor import daemon
+    from monitor.errors import MonitorError, SourceUnavailable
+    from monitor.store import open_reader
+    from monitor.telegram.client import connect
+    from monitor.telegram.session import StoredSession
+
+    if daemon.running(config.state):
+        return [Finding("connection", "ok", "a running daemon holds the sessions; see monitor status")]
+    findings = []
+    for account in config.accounts:
+        what = f"connection {account.name}"
+        try:
+            saved = None
+            if config.database.exists():
+                async with open_reader(config.database) as reader:
+                    saved = await reader.session(account.name)
+            session = StoredSession(account.name, saved)
+            async with connect(session, daemon.credentials(config, account.name), daemon.endpoint(config)):
+                findings.append(Finding(what, "ok", "connected and signed in"))
+        except SourceUnavailable as e:
+            findings.append(Finding(what, "error", f"the platform cannot be reached: {e}", 3))
+        except MonitorError as e:
+            findings.append(Finding(what, "error", str(e), e.exit_code))
+    return findings
