@@ -1,0 +1,100 @@
+"""Hashing one media item in this process, chunk by chunk; implements ports.Hasher."""
+
+import asyncio
+import hashlib
+
+from monitor.errors import MediaEmpty, MediaUndecodable
+from monitor.matching.image import hash_image
+from monitor.matching.picture import MAGIC_BYTES, MAX_PIXELS, looks_like_picture
+from monitor.model import Algorithm, Hash, MediaHashes
+
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
+"""Above it a file that says it is a picture is not kept for decoding: digests alone."""
+
+_WORTH_A_THREAD = 64 * 1024
+"""Bytes below which hashing takes less time than handing it to a thread."""
+
+_EXACT = (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
+
+
+class InProcessHasher:
+    """Hashes in this process: the bytes stay in memory and are dropped by `finish`.
+
+    `max_picture_bytes` and `max_pixels` bound the memory one item may take: its bytes, and some 12 bytes a
+    pixel while it is decoded.
+    """
+
+    def __init__(self, *, max_picture_bytes: int = MAX_PICTURE_BYTES, max_pixels: int = MAX_PIXELS) -> None:
+        self._max_picture_bytes = max_picture_bytes
+        self._max_pixels = max_pixels
+
+    def start(self) -> "InProcessHashing":
+        """Begin with one item."""
+        return InProcessHashing(self._max_picture_bytes, self._max_pixels)
+
+
+class InProcessHashing:
+    """One item. Chunks are fed one after the other, never two at a time."""
+
+    def __init__(self, max_picture_bytes: int, max_pixels: int) -> None:
+        self._max_picture_bytes = max_picture_bytes
+        self._max_pixels = max_pixels
+        self._digests = [hashlib.new(name, usedforsecurity=False) for name in _EXACT]
+        self._size = 0
+        self._kept = bytearray()
+        self._keep = True
+        self._picture = False
+
+    async def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self._size += len(chunk)
+        if len(chunk) < _WORTH_A_THREAD:
+            self._digest(chunk)
+        else:
+            await asyncio.to_thread(self._digest, chunk)
+        if self._keep:
+            self._kept += chunk
+            self._decide()
+
+    async def finish(self) -> MediaHashes:
+        """Digests of all bytes and, when these begin like a picture, its perceptual hashes.
+
+        A picture that cannot be decoded within the limits has digests and `undecodable`. Raises MediaEmpty
+        when no byte was fed.
+        """
+        if not self._size:
+            raise MediaEmpty("the server gave no bytes")
+        if self._keep and not self._picture:
+            self._picture = looks_like_picture(bytes(self._kept))
+        digests = tuple(
+            Hash(name, digest.digest()) for name, digest in zip(_EXACT, self._digests, strict=True)
+        )
+        if not self._picture:
+            return MediaHashes(digests)
+        if not self._keep:
+            return MediaHashes(digests, undecodable=True)
+        data, self._kept = bytes(self._kept), bytearray()
+        try:
+            image = await asyncio.to_thread(hash_image, data, max_pixels=self._max_pixels)
+        except MediaUndecodable:
+            return MediaHashes(digests, undecodable=True)
+        perceptual = (
+            Hash(Algorithm.PDQ, image.pdq),
+            Hash(Algorithm.PHASH, image.phash),
+            Hash(Algorithm.DHASH, image.dhash),
+        )
+        return MediaHashes(digests + perceptual, image.pdq_quality, image.width, image.height)
+
+    def _digest(self, chunk: bytes) -> None:
+        for digest in self._digests:
+            digest.update(chunk)
+
+    def _decide(self) -> None:
+        """Keep the bytes as long as they may be a picture of a size that will be decoded."""
+        if not self._picture and len(self._kept) >= MAGIC_BYTES:
+            self._picture = looks_like_picture(bytes(self._kept[:MAGIC_BYTES]))
+            self._keep = self._picture
+        if len(self._kept) > self._max_picture_bytes:
+            self._keep = False
+        if not self._keep:
+            self._kept = bytearray()

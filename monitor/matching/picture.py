@@ -1,0 +1,186 @@
+"""A picture's bytes → upright RGB, or MediaUndecodable. The one place that meets Pillow's decoders.
+
+Normalised before anything is hashed: the first frame; the EXIF orientation applied; palette, CMYK, YCbCr,
+1, 16 and 32 bit brought to 8-bit RGB. Alpha is dropped, the colours below it count: that is what pdqhash
+and python-threatexchange hash, and so what lists hold. 16 bit keeps the high byte.
+"""
+
+import importlib
+import io
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.errors import MediaUndecodable
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 100_000_000
+"""Width × height above which a picture is refused; decoded it takes 4 bytes a pixel, at most three times
+over.
+"""
+MAX_SIDE = 65_535
+"""What JPEG can hold."""
+
+_PLUGINS: Mapping[str, str] = {
+    "JPEG": "Jpeg",
+    "PNG": "Png",
+    "WEBP": "WebP",
+    "GIF": "Gif",
+    "BMP": "Bmp",
+    "TIFF": "Tiff",
+    "AVIF": "Avif",
+}
+"""Raster formats, decoded in this process. Pillow's others are never tried: some start a program (EPS)."""
+
+_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
+_ISO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+MAGIC_BYTES = 18
+"""How many first bytes `looks_like_picture` needs."""
+
+# What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt files.
+# UnidentifiedImageError and binascii.Error are among them by descent (OSError, ValueError).
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    ZeroDivisionError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    zlib.error,
+)
+
+_ORIENTATION = 0x0112
+
+
+def looks_like_picture(head: bytes) -> bool:
+    """Whether a file that begins like this says it is a picture; formats that cannot be read here included.
+
+    A sender chooses the declared type, so only the bytes count.
+    """
+    if head.startswith(_MAGIC):
+        return True
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"WEBP"
+    if head.startswith(b"BM"):
+        # Two letters are not enough: texts begin so.
+        return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+    return head[4:8] == b"ftyp" and head[8:12] in _ISO_BRANDS
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
+    """The first frame as an upright Pillow image of mode RGB.
+
+    Raises MediaUndecodable for anything that is not a whole picture in one of the formats and within the
+    limits.
+    """
+    from PIL import Image
+
+    _quiet()
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            width, height = image.size
+            if width * height > max_pixels or max(width, height) > MAX_SIDE:
+                raise MediaUndecodable(
+                    f"the picture is larger than {max_pixels} pixels or {MAX_SIDE} on a side"
+                )
+            image.load()
+            return _rgb(_upright(image))
+    except (*_BROKEN, Image.DecompressionBombError) as e:
+        # Its own words may hold words from the file.
+        raise MediaUndecodable("the bytes are not a picture that can be decoded") from e
+
+
+def _upright(image: "Image.Image") -> "Image.Image":
+    from PIL.Image import Transpose
+
+    try:
+        # After load: the TIFF plug-in turns its pictures itself and then drops the tag.
+        orientation = image.getexif().get(_ORIENTATION)
+    except _BROKEN:
+        return image  # Broken metadata leaves the picture as it lies, as viewers do.
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: "Image.Image") -> "Image.Image":
+    if image.mode[0] in "IF":
+        image = _eight_bit(image)
+    # A colour declared transparent is a colour all the same.
+    image.info.pop("transparency", None)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bit(image: "Image.Image") -> "Image.Image":
+    """Grey of 16 or 32 bits or floating point, scaled down; Pillow's own conversion would clip at 255."""
+    from PIL import Image
+
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        scaled = values >> 8
+    else:
+        if not np.isfinite(values).all():
+            raise ValueError("not a number")
+        top = values.max(initial=0)
+        # The format does not say what is white: the least of the usual whites that holds the brightest pixel.
+        white = next(
+            (w for w in (1.0, 255.0, 65_535.0) if top <= w and (w > 1 or image.mode == "F")), 2.0**32
+        )
+        scaled = np.clip(values * (255.0 / white), 0, 255)
+    return Image.fromarray(scaled.astype(np.uint8), "L")
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    from PIL import Image
+
+    for plugin in _PLUGINS.values():
+        try:
+            importlib.import_module(f"PIL.{plugin}ImagePlugin")
+        except ImportError:  # An older Pillow: without AVIF.
+            continue
+    return tuple(name for name in _PLUGINS if name in Image.OPEN)
+
+
+def _quiet() -> None:
+    # Warnings about a file's oddities change nothing here, and none may become a line on the daemon's
+    # standard error. At DEBUG Pillow logs the text of tags, which a sender wrote.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logger = logging.getLogger("PIL")
+    if logger.level < logging.INFO:
+        logger.setLevel(logging.INFO)
