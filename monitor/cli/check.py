@@ -1,5 +1,6 @@
 """`monitor check`: everything that a run needs, tested before it."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,21 +58,17 @@ def _local(config: "Config") -> Iterator[Finding]:
     if not config.accounts:
         yield Finding("accounts", "error", "none is declared; add one with its api_id and api_hash", 2)
     for account in config.accounts:
-        yield _try(
-            f"account {account.name}",
-            "its secret is readable",
-            lambda a=account: daemon.credentials(config, a.name),
-        )
+        read = functools.partial(daemon.credentials, config, account.name)
+        yield _try(f"account {account.name}", "its secret is readable", read)
     if config.telegram.server is not None:
-        yield _try("telegram.server", "test data centre", lambda: daemon.endpoint(config))
-    yield _try("pseudonym key", "present, private", lambda: daemon.pseudonyms(config))
-    for loaded in config.hash_lists:
-        yield _try(
-            f"hash list {loaded.name}", "every line is in order", lambda h=loaded: daemon.read_list(config, h)
-        )
+        yield _try("telegram.server", "test data centre", functools.partial(daemon.endpoint, config))
+    yield _try("pseudonym key", "present, private", functools.partial(daemon.pseudonyms, config))
+    for declared in config.hash_lists:
+        read_list = functools.partial(daemon.read_list, config, declared)
+        yield _try(f"hash list {declared.name}", "every line is in order", read_list)
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
-    yield _try("state directory", str(config.state), lambda: daemon.private_state(config))
+    yield _try("state directory", str(config.state), functools.partial(daemon.private_state, config))
     yield from _legal(config)
     yield from _authorizations(config)
 
