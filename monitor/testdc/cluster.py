@@ -11,7 +11,8 @@ from typing import Any, Self
 from telethon.tl import types
 
 from . import keys
-from .connection import Connection, Outgoing
+from .bodies import Outgoing
+from .connection import Connection
 from .datacentre import DataCentre
 from .dispatch import Call
 from .errors import RpcError

@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import logging
 import struct
-import zlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from telethon.errors import TypeNotFoundError
-from telethon.extensions import BinaryReader
 from telethon.tl import functions, types
-from telethon.tl.tlobject import TLObject
 
+from .bodies import (
+    BadContainer,
+    Outgoing,
+    answer,
+    batches,
+    contained,
+    container,
+    error,
+    parse,
+    result,
+)
 from .dispatch import Call, unwrap
 from .envelope import (
     EnvelopeError,
@@ -37,11 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CONTAINER, _GZIP, _RPC_RESULT = 0x73F1F8DC, 0x3072CFA1, 0xF35C6D01
-_IN_CONTAINER = struct.Struct("<qii")
-MAX_CONTAINED = 1020
-CONTAINER_BYTES = 512 * 1024
-COMPRESS_FROM = 512
 # A client that does not read what it is sent is cut off, as on Telegram.
 UNREAD_BYTES = 16 * 1024 * 1024
 KEY_UNKNOWN = -404
@@ -58,34 +59,8 @@ _IGNORED = (
 _NEVER_COMPRESSED = (functions.upload.GetFileRequest,)
 
 
-class Outgoing(NamedTuple):
-    """A message to the client: its body, whether it must be acknowledged, whether it answers one."""
-
-    body: bytes
-    content: bool
-    answer: bool
-
-
 class _Dropped(Exception):
     """A fault broke the connection."""
-
-
-def result(msg_id: int, data: bytes, *, compress: bool = True) -> Outgoing:
-    """The result of a request, gzipped where that makes it smaller."""
-    if compress and len(data) > COMPRESS_FROM:
-        packed = TLObject.serialize_bytes(gzip.compress(data, 1, mtime=0))
-        if len(packed) + 4 < len(data):
-            data = struct.pack("<I", _GZIP) + packed
-    return Outgoing(struct.pack("<Iq", _RPC_RESULT, msg_id) + data, True, True)
-
-
-def error(msg_id: int, failure: RpcError) -> Outgoing:
-    """The error that a request is answered with."""
-    return result(msg_id, types.RpcError(failure.code, failure.message)._bytes())
-
-
-def _answer(body: Any) -> Outgoing:
-    return Outgoing(body._bytes(), False, True)
 
 
 class Connection:
@@ -127,30 +102,15 @@ class Connection:
 
     def send(self, session: Session, messages: Sequence[Outgoing]) -> None:
         """Sends messages in order, several in one container."""
-        batch: list[Outgoing] = []
-        size = 0
-        for message in messages:
-            if batch and (size + len(message.body) > CONTAINER_BYTES or len(batch) == MAX_CONTAINED):
-                self._send_batch(session, batch)
-                batch, size = [], 0
-            batch.append(message)
-            size += len(message.body)
-        if batch:
-            self._send_batch(session, batch)
-
-    def _send_batch(self, session: Session, batch: Sequence[Outgoing]) -> None:
-        if len(batch) == 1:
-            whole = batch[0]
-        else:
-            parts = [struct.pack("<Ii", _CONTAINER, len(batch))]
-            for message in batch:
-                msg_id, seq_no = self._number(session, message)
-                parts += (_IN_CONTAINER.pack(msg_id, seq_no, len(message.body)), message.body)
-            whole = Outgoing(b"".join(parts), False, False)
-        key = session.key
-        head = (key.salt, session.id, *self._number(session, whole))
-        noise = self._dc.cluster.random.randbytes
-        self._write(seal_message(key.key, key.id, Message(*head, whole.body), noise))
+        for batch in batches(messages):
+            if len(batch) == 1:
+                whole = batch[0]
+            else:
+                whole = container([(*self._number(session, message), message.body) for message in batch])
+            key = session.key
+            sealed = Message(key.salt, session.id, *self._number(session, whole), whole.body)
+            noise = self._dc.cluster.random.randbytes
+            self._write(seal_message(key.key, key.id, sealed, noise))
 
     def _number(self, session: Session, message: Outgoing) -> tuple[int, int]:
         msg_id = self._dc.message_ids.next(answer=message.answer)
@@ -182,7 +142,7 @@ class Connection:
             # Sent in the session's name, though the session begins only with a message that is accepted.
             session = self.sessions.get(message.session_id) or Session(message.session_id, key)
             notice = types.BadServerSalt(message.msg_id, message.seq_no, BAD_SALT, key.salt)
-            self.send(session, [_answer(notice)])
+            self.send(session, [answer(notice)])
             return
         self._accept(key, message)
 
@@ -190,47 +150,42 @@ class Connection:
         if self._handshake is None:
             self._handshake = Handshake(self._dc.cluster.random, self._dc.cluster.clock)
         try:
-            request = BinaryReader(body).tgread_object()
-        except (TypeNotFoundError, BufferError, struct.error) as noise:
+            request = parse(body)
+        except RpcError as noise:
             raise HandshakeError("not a request") from noise
-        answer = self._handshake.answer(request)
+        reply = self._handshake.answer(request)
         if (agreed := self._handshake.key) is not None:
             self._dc.keys[agreed.key_id] = AuthKey(agreed.key_id, agreed.key, self._handshake.salt)
             self._handshake = None
-        self._write(seal_plain(self._dc.message_ids.next(answer=True), answer._bytes()))
+        self._write(seal_plain(self._dc.message_ids.next(answer=True), reply._bytes()))
 
     def _accept(self, key: AuthKey, message: Message) -> None:
         out: list[Outgoing] = []
         session = self.sessions.get(message.session_id)
-        if session is None:
+        if session is None or session.key is not key:
             session = self.sessions[message.session_id] = Session(message.session_id, key)
             unique = self._dc.cluster.random.getrandbits(62)
             created = types.NewSessionCreated(message.msg_id, unique, key.salt)
             out.append(Outgoing(created._bytes(), True, False))
         try:
-            for msg_id, seq_no, body in _contained(message):
+            for msg_id, seq_no, body in contained(message):
                 self._one(session, msg_id, seq_no, body, out)
-        except _BadContainer:
+        except BadContainer:
             out.append(self._complain(message.msg_id, message.seq_no, INVALID_CONTAINER))
         finally:
             self.send(session, out)
 
     @staticmethod
     def _complain(msg_id: int, seq_no: int, code: int) -> Outgoing:
-        return _answer(types.BadMsgNotification(msg_id, seq_no, code))
+        return answer(types.BadMsgNotification(msg_id, seq_no, code))
 
     def _one(self, session: Session, msg_id: int, seq_no: int, body: bytes, out: list[Outgoing]) -> None:
         if session.repeated(msg_id):
             return
         try:
-            if body[:4] == struct.pack("<I", _GZIP):
-                body = gzip.decompress(BinaryReader(body[4:]).tgread_bytes())
-            request = BinaryReader(body).tgread_object()
-        except TypeNotFoundError:
-            out.append(error(msg_id, RpcError(400, "INPUT_METHOD_INVALID")))
-            return
-        except (BufferError, struct.error, RuntimeError, IndexError, OSError, EOFError, zlib.error):
-            out.append(error(msg_id, RpcError(400, "INPUT_FETCH_ERROR")))
+            request = parse(body)
+        except RpcError as failure:
+            out.append(error(msg_id, failure))
             return
         code = session.complaint(
             msg_id, seq_no, content=not isinstance(request, _IGNORED), now=self._dc.cluster.clock()
@@ -245,9 +200,9 @@ class Connection:
             case _ if isinstance(request, _IGNORED):
                 pass
             case functions.PingRequest():
-                out.append(_answer(types.Pong(msg_id, request.ping_id)))
+                out.append(answer(types.Pong(msg_id, request.ping_id)))
             case functions.PingDelayDisconnectRequest():
-                out.append(_answer(types.Pong(msg_id, request.ping_id)))
+                out.append(answer(types.Pong(msg_id, request.ping_id)))
                 if self._hang_up:
                     self._hang_up.cancel()
                 loop = asyncio.get_running_loop()
@@ -255,20 +210,20 @@ class Connection:
             case functions.GetFutureSaltsRequest():
                 now = int(self._dc.cluster.clock())
                 salt = types.FutureSalt(now, now + SALT_LIFE, session.key.salt)
-                out.append(_answer(types.FutureSalts(msg_id, now, [salt])))
+                out.append(answer(types.FutureSalts(msg_id, now, [salt])))
             case functions.DestroySessionRequest():
                 known = self._dc.forget_session(session.key, request.session_id, but=session)
                 kind = types.DestroySessionOk if known else types.DestroySessionNone
-                out.append(_answer(kind(request.session_id)))
+                out.append(answer(kind(request.session_id)))
             case functions.DestroyAuthKeyRequest():
                 del self._dc.keys[session.key.id]
-                out.append(_answer(types.DestroyAuthKeyOk()))
+                out.append(answer(types.DestroyAuthKeyOk()))
             case functions.RpcDropAnswerRequest():
                 out.append(result(msg_id, types.RpcAnswerUnknown()._bytes()))
             case types.MsgsStateReq():
                 # 4: received. What we answered, we answered at once.
                 info = "\x04" * len(request.msg_ids)
-                out.append(_answer(types.MsgsStateInfo(msg_id, info)))
+                out.append(answer(types.MsgsStateInfo(msg_id, info)))
             case _:
                 self._call(session, msg_id, request, out)
 
@@ -284,15 +239,14 @@ class Connection:
                 out.append(error(msg_id, RpcError(fault.code, fault.message)))
                 return
             case Delay():
-                out.append(_answer(types.MsgsAck([msg_id])))
+                out.append(answer(types.MsgsAck([msg_id])))
                 task = asyncio.create_task(self._later(fault.seconds, call, msg_id), name=f"delayed:{msg_id}")
                 self._delayed.add(task)
                 task.add_done_callback(self._delayed.discard)
             case Drop("before"):
                 raise _Dropped
             case Drop("after"):
-                cluster.carry_out(call)
-                out.clear()
+                self._outcome(call, msg_id)
                 raise _Dropped
             case None:
                 out.append(self._outcome(call, msg_id))
@@ -309,30 +263,3 @@ class Connection:
     async def _later(self, seconds: float, call: Call, msg_id: int) -> None:
         await asyncio.sleep(seconds)
         self.send(call.session, [self._outcome(call, msg_id)])
-
-
-class _BadContainer(Exception):
-    """A container in a container, one that is too long, or one whose lengths do not fit."""
-
-
-def _contained(message: Message) -> Iterator[tuple[int, int, bytes]]:
-    """The messages in a container, or the one message itself: id, sequence number, body."""
-    body = message.body
-    if body[:4] != struct.pack("<I", _CONTAINER):
-        yield message.msg_id, message.seq_no, body
-        return
-    try:
-        (count,) = struct.unpack_from("<i", body, 4)
-        if not 0 <= count <= MAX_CONTAINED:
-            raise _BadContainer
-        at = 8
-        for _ in range(count):
-            msg_id, seq_no, length = _IN_CONTAINER.unpack_from(body, at)
-            at += _IN_CONTAINER.size
-            inner = body[at : at + length]
-            if len(inner) != length or inner[:4] == struct.pack("<I", _CONTAINER):
-                raise _BadContainer
-            at += length
-            yield msg_id, seq_no, inner
-    except struct.error as broken:
-        raise _BadContainer from broken

@@ -18,6 +18,8 @@ LONGEST_SIDE = {"s": 100, "m": 320, "x": 800, "y": 1280, "w": 2560}
 STRIPPED_SIDE = 40
 JPEG_QUALITY = 87
 PREFIXES = 5
+# A scenario posts the same picture under many ids: work on it is done once.
+CACHED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Rendition:
     prefixes: tuple[int, ...] = ()
 
 
+@functools.lru_cache(maxsize=CACHED)
 def render(source: bytes, *, progressive: bool = False) -> tuple[Rendition, ...]:
     """All sizes of a picture (JPEG, PNG, …), smallest first. Raises `PIL.UnidentifiedImageError`."""
     picture = _upright(source)
@@ -55,6 +58,7 @@ def thumbnail(source: bytes, letter: str = "m") -> Rendition:
     return Rendition(letter, *scaled.size, _jpeg(scaled))
 
 
+@functools.lru_cache(maxsize=CACHED)
 def stripped(source: bytes) -> bytes:
     """The preview of at most 40 pixels, without the JPEG header that every client knows
     (https://core.telegram.org/api/files#stripped-thumbnails)."""
