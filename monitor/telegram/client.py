@@ -241,6 +241,8 @@ async def connect(
         base_logger="telethon",
     )
     client.sink = sink
+    # Telethon remembers the list of data centres on the class; another endpoint has another list.
+    Client._config = None
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()

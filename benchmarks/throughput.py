@@ -1,0 +1,80 @@
+"""Messages per second from the wire to durable rows, against a bare Telethon loop that keeps nothing.
+
+The data centre runs in a process of its own. Both read the same history, in turns, each in a fresh process
+with a fresh store; only reading is timed, from the first request to the last row (or message).
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from benchmarks.table import Row
+from monitor.testdc.process import Served, served
+
+MESSAGES = 20_000
+ROUNDS = 5
+TARGET = 0.5
+CHANNEL = "bench_history"
+
+
+def measure() -> Row:
+    """Medians of alternating runs."""
+    scenario = {
+        "seed": 7,
+        "users": [{"phone": "15550001", "code": "22222"}],
+        "channels": [{"username": CHANNEL, "posts": MESSAGES}],
+    }
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served(scenario, folder) as place:
+            _configure(folder, place)
+            for number in range(ROUNDS):
+                bare.append(_rate("bare", folder, number))
+                ours.append(_rate("ours", folder, number))
+    mine, theirs = statistics.median(ours), statistics.median(bare)
+    return Row(
+        f"{MESSAGES:,} messages from the wire to durable rows, against a bare Telethon loop",
+        f"{mine:,.0f}/s against {theirs:,.0f}/s",
+        mine / theirs,
+        f"at least {TARGET} ×",
+        mine / theirs >= TARGET,
+    )
+
+
+def _configure(folder: Path, place: Served) -> None:
+    (folder / "api_hash").write_text("0" * 32)
+    (folder / "api_hash").chmod(0o600)
+    (folder / "pseudonym.key").write_text("0" * 64)
+    (folder / "pseudonym.key").chmod(0o600)
+    config = {
+        "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
+        "telegram": {"server": place.settings},
+        "channels": [
+            {
+                "username": CHANNEL,
+                "authorization": {
+                    "reference": "BENCH",
+                    "basis": "owner_consent",
+                    "granted_by": "nobody",
+                    "valid_from": "2020-01-01",
+                    "valid_until": "2099-12-31",
+                },
+            }
+        ],
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def _rate(which: str, folder: Path, number: int) -> float:
+    command = [sys.executable, "-m", "benchmarks.throughput_worker", which, str(folder), str(number)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    if result["messages"] < MESSAGES:
+        raise RuntimeError(f"{which}: {result['messages']} of {MESSAGES} messages")
+    return float(result["messages"] / result["seconds"])

@@ -1,0 +1,72 @@
+"""One run of one side of the throughput benchmark, in a process of its own; prints messages and seconds."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from monitor.store import open_reader, open_store
+
+from monitor import daemon
+from monitor.config import load
+from monitor.telegram.client import Connection, connect
+from monitor.telegram.session import StoredSession
+from monitor.telegram.signin import sign_in
+
+
+async def bare(folder: Path, number: int) -> tuple[int, float]:
+    """A Telethon client that reads the history and drops every message."""
+    config = load(folder / "config.yaml")
+    prepared = daemon.prepare(config)
+    session = StoredSession("main")
+    async with connect(
+        session, prepared.credentials["main"], prepared.endpoint, signed_in=False
+    ) as connection:
+        await _sign_in(connection)
+        entity = await connection.client.get_entity(config.channels[0].username)
+        count, started = 0, time.perf_counter()
+        async for _ in connection.client.iter_messages(entity, reverse=True):
+            count += 1
+        return count, time.perf_counter() - started
+
+
+async def ours(folder: Path, number: int) -> tuple[int, float]:
+    """The daemon, until everything is in the store."""
+    path = folder / f"config-{number}.yaml"
+    path.write_text(f"state_dir: state-{number}\n" + (folder / "config.yaml").read_text())
+    config = load(path)
+    prepared = daemon.prepare(config)
+    session = StoredSession("main")
+    async with connect(
+        session, prepared.credentials["main"], prepared.endpoint, signed_in=False
+    ) as connection:
+        await _sign_in(connection)
+    state = session.state()
+    async with open_store(config.database) as store:
+        if state is not None:
+            await store.save_session(state)
+    stop = asyncio.Event()
+
+    def progress(username: str, done: int, total: int) -> None:
+        if done >= total:
+            stop.set()
+
+    started = time.perf_counter()
+    # From the start of the daemon to its end: opening the store, connecting and joining are in it.
+    await daemon.run(prepared, stop, progress)
+    ended = time.perf_counter()
+    async with open_reader(config.database) as reader:
+        totals = await reader.totals()
+    return totals.messages, ended - started
+
+
+async def _sign_in(connection: Connection) -> None:
+    answers = iter(("15550001", "22222"))
+    await sign_in(connection, lambda question, secret: next(answers))
+
+
+if __name__ == "__main__":
+    which = {"bare": bare, "ours": ours}[sys.argv[1]]
+    messages, seconds = asyncio.run(which(Path(sys.argv[2]), int(sys.argv[3])))
+    print(json.dumps({"messages": messages, "seconds": seconds}))
