@@ -7,7 +7,8 @@ MonitorError
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
 ├ RetryableError  FloodWait(seconds), SourceUnavailable, StoreBusy           back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
-├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt, NoNetwork     exit 3
+├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
+│                 StoreUnavailable, NoNetwork                                exit 3
 └ VerificationError                                  exit 4
 
 A message of ours says what is wrong, where, and what to do; it never quotes a foreign exception's text,
@@ -125,6 +126,10 @@ class AccountFrozen(FatalError):
 
 class StoreCorrupt(FatalError):
     """The store cannot be read as what it should be."""
+
+
+class StoreUnavailable(FatalError):
+    """The store cannot be opened or written: no such file, no right to it, the disk is full."""
 
 
 class NoNetwork(FatalError):

@@ -1,0 +1,170 @@
+"""What is particular to SQLite: connections, pragmas, file modes, upserts, error codes."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, ColumnElement, Connection, Dialect, Select, Table, bindparam, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from monitor.errors import StoreBusy, StoreCorrupt, StoreUnavailable
+
+# FULL: an acknowledged row survives a power cut. Temporary tables would be files: in memory instead.
+# What is deleted is overwritten. Foreign keys are off unless asked for.
+PRAGMAS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+)
+WRITER_PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA cache_size = -32768")  # 32 MiB of pages
+READER_PRAGMAS = ("PRAGMA query_only = ON",)
+
+
+Cell = int | str | bytes | None
+IDS_AT_ONCE = 4096
+"""Ids in one `lookup`; SQLite takes up to 32,766 parameters."""
+
+
+def insert(table: Table) -> sqlite.Insert:
+    """An INSERT of the dialect, with ON CONFLICT."""
+    return sqlite.insert(table)
+
+
+def executemany(conn: Connection, statement: sqlite.Insert, rows: Sequence[tuple[Cell, ...]]) -> None:
+    """Insert rows of cells that are ready for the driver, one for each column in the table's order.
+
+    Preparing forty values a row one by one, as SQLAlchemy does, takes as long as the insert itself.
+    """
+    if rows:
+        conn.exec_driver_sql(_insert_sql(statement, conn.dialect), list(rows))
+
+
+@cache
+def _insert_sql(statement: sqlite.Insert, dialect: Dialect) -> str:
+    return str(statement.compile(dialect=dialect, column_keys=statement.table.c.keys()))
+
+
+def lookup(
+    conn: Connection, statement: Select[Any], column: ColumnElement[int], ids: Iterable[int], *first: int
+) -> Iterator[Sequence[Any]]:
+    """The statement's rows for those ids, as the driver gives them (times are integers).
+
+    `first` are the statement's own parameters.
+
+    SQLAlchemy's own IN writes the statement anew for each call, which takes longer than the query:
+    here there is one statement for each power of two, filled up with the last id.
+    """
+    remaining = sorted(ids)
+    while remaining:
+        some, remaining = remaining[:IDS_AT_ONCE], remaining[IDS_AT_ONCE:]
+        size = 1 << (len(some) - 1).bit_length()
+        sql = _lookup_sql(statement, column, conn.dialect, size)
+        yield from conn.exec_driver_sql(sql, (*first, *some, *some[-1:] * (size - len(some))))
+
+
+@cache
+def _lookup_sql(statement: Select[Any], column: ColumnElement[int], dialect: Dialect, size: int) -> str:
+    parameters = [bindparam(f"id_{n}", type_=column.type) for n in range(size)]
+    return str(statement.where(column.in_(parameters)).compile(dialect=dialect))
+
+
+def writer(path: Path, busy_timeout: float) -> AsyncEngine:
+    """An engine with one connection. Its transactions take the write lock when they begin.
+
+    A transaction that read first and then wanted to write would fail at once when another process wrote
+    in between, however long it was ready to wait: hence BEGIN IMMEDIATE.
+    """
+    return _engine(path, "rwc", "BEGIN IMMEDIATE", PRAGMAS + WRITER_PRAGMAS, 1, busy_timeout)
+
+
+def reader(path: Path, busy_timeout: float) -> AsyncEngine:
+    """An engine whose connections cannot write. Each transaction sees one state of the database."""
+    return _engine(path, "ro", "BEGIN", PRAGMAS + READER_PRAGMAS, 4, busy_timeout)
+
+
+def _engine(
+    path: Path, mode: str, begin: str, pragmas: tuple[str, ...], connections: int, busy_timeout: float
+) -> AsyncEngine:
+    url = URL.create(
+        "sqlite+aiosqlite",
+        database=f"file:{quote(str(path.absolute()))}",
+        query={"mode": mode, "uri": "true"},
+    )
+    engine = create_async_engine(
+        url,
+        # None: the driver begins no transaction of its own, ours begin as said below.
+        connect_args={"timeout": busy_timeout, "isolation_level": None},
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def create_private(path: Path) -> None:
+    """Make sure the database file exists with mode 0600, whatever the umask; new folders get 0700.
+
+    SQLite gives its -wal and -shm files the mode of the database.
+    """
+    with mapped(path):
+        missing = [folder for folder in path.absolute().parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            # Not opened: closing a second descriptor would drop the locks that this process holds on it.
+            pass
+        path.chmod(0o600)
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[None]:
+    """Turn errors of the database at `path` into ours, once. What is not mapped is a mistake of ours."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as e:
+        origin = e.orig if isinstance(e, DBAPIError) else e
+        # The low byte is the primary result code, https://www.sqlite.org/rescode.html
+        match getattr(origin, "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                raise StoreBusy(f"{path}: another process holds the store; try again") from e
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                raise StoreCorrupt(
+                    f"{path}: damaged, or not a store of this program; restore it from a backup"
+                ) from e
+            case sqlite3.SQLITE_FULL:
+                raise StoreUnavailable(f"{path}: the disk is full; make room and start again") from e
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+                raise StoreUnavailable(
+                    f"{path}: cannot be opened or written; check that it exists and belongs to this user"
+                ) from e
+            case sqlite3.SQLITE_IOERR:
+                raise StoreUnavailable(f"{path}: the disk reports an error; check it and start again") from e
+        raise
+    except OSError as e:
+        raise StoreUnavailable(f"{path}: cannot be created or opened: {e.strerror}") from e

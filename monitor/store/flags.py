@@ -1,0 +1,109 @@
+"""Flags: one for each message that carries a media item that matched."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from monitor.model import Algorithm, ChannelId, EventType, Match, MediaId, MessageId, Scalar
+from monitor.store import events
+from monitor.store.engine import insert
+from monitor.store.events import Salt
+from monitor.store.schema import cases, flag_matches, flags, media, media_matches
+
+
+class Sighting(NamedTuple):
+    """A message that carries an item that matched, and when that was found."""
+
+    channel_id: ChannelId
+    message_id: MessageId
+    media_id: MediaId
+    media_kind: str
+    at: datetime
+
+
+_MATCH = ("case_id", "list_version", "algorithm", "distance", "threshold", "quality")
+
+
+def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], at: datetime) -> None:
+    """Keep an item's matches, each with the case of its entry; a case is opened by its first match."""
+    for match in matches:
+        entry = {"hash_list": match.hash_list, "entry": match.entry}
+        conn.execute(insert(cases).values(opened_at=at, **entry).on_conflict_do_nothing())
+        case_id = conn.execute(select(cases.c.case_id).filter_by(**entry)).scalar_one()
+        conn.execute(
+            insert(media_matches)
+            .values(
+                media_id=media_id,
+                case_id=case_id,
+                list_version=match.list_version,
+                algorithm=match.algorithm.value,
+                distance=match.distance,
+                threshold=match.threshold,
+                quality=match.quality,
+            )
+            .on_conflict_do_nothing()
+        )
+
+
+def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> int:
+    """Raise the flags that are not there yet, each with its event; returns how many were new."""
+    raised = 0
+    for channel_id, message_id, media_id, media_kind, at in sightings:
+        key = {"channel_id": channel_id, "message_id": message_id, "media_id": media_id}
+        rendition = conn.execute(select(media.c.rendition).where(media.c.media_id == media_id)).scalar_one()
+        flag_id = conn.execute(
+            insert(flags)
+            .values(raised_at=at, media_kind=media_kind, rendition=rendition, **key)
+            .on_conflict_do_nothing()
+            .returning(flags.c.flag_id)
+        ).scalar_one_or_none()
+        if flag_id is None:
+            continue
+        found = conn.execute(select(*media_matches.c[_MATCH]).where(media_matches.c.media_id == media_id))
+        conn.execute(insert(flag_matches), [{**row, "flag_id": flag_id} for row in found.mappings()])
+        body: dict[str, Scalar] = {
+            **key,
+            "flag_id": flag_id,
+            "media_kind": media_kind,
+            "rendition": rendition,
+            "matches": _spelled(matches_of(conn, flag_id)),
+        }
+        events.append(conn, salt, EventType.FLAG_RAISED, body, at)
+        raised += 1
+    return raised
+
+
+def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:
+    """The matches of one flag, by list, entry, algorithm and list version."""
+    rows = conn.execute(
+        select(flag_matches, cases.c.hash_list, cases.c.entry)
+        .join(cases, cases.c.case_id == flag_matches.c.case_id)
+        .where(flag_matches.c.flag_id == flag_id)
+        .order_by(cases.c.hash_list, cases.c.entry, flag_matches.c.algorithm, flag_matches.c.list_version)
+    )
+    return tuple(
+        Match(
+            hash_list=row.hash_list,
+            list_version=row.list_version,
+            entry=row.entry,
+            algorithm=Algorithm(row.algorithm),
+            distance=row.distance,
+            threshold=row.threshold,
+            quality=row.quality,
+        )
+        for row in rows
+    )
+
+
+def _spelled(matches: Sequence[Match]) -> str:
+    """Matches in an event's body: list/version/entry/algorithm/distance/threshold/quality, joined by blanks.
+
+    Names and entries are words, so neither a slash nor a blank occurs in them. No quality is "-".
+    """
+    return " ".join(
+        f"{m.hash_list}/{m.list_version}/{m.entry}/{m.algorithm}/{m.distance}/{m.threshold}"
+        f"/{'-' if m.quality is None else m.quality}"
+        for m in matches
+    )

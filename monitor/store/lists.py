@@ -1,0 +1,37 @@
+"""Which hash lists were in force, in which version, under which terms."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from monitor.model import EventType, ListVersion, Scalar
+from monitor.store import events
+from monitor.store.events import Salt
+from monitor.store.schema import hash_lists
+
+
+def loaded(conn: Connection, salt: Salt, version: ListVersion, at: datetime) -> None:
+    """Keep a list's version, with an event, when anything of it differs from the last one of that name."""
+    terms = version.terms
+    values: dict[str, Scalar] = {
+        "name": version.name,
+        "version": version.version,
+        "algorithm": version.algorithm.value,
+        "action": version.action.value,
+        "count": version.count,
+        "licensor": terms.licensor,
+        "reference": terms.reference,
+        "permitted_uses": " ".join(sorted(terms.permitted_uses)),
+        "max_distance": version.max_distance,
+        "min_quality": version.min_quality,
+    }
+    last = conn.execute(
+        select(hash_lists)
+        .where(hash_lists.c.name == version.name)
+        .order_by(hash_lists.c.hash_list_id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last and last.sha256 == version.sha256 and all(last._mapping[k] == v for k, v in values.items()):
+        return
+    conn.execute(insert(hash_lists).values(sha256=version.sha256, loaded_at=at, **values))
+    events.append(conn, salt, EventType.LIST_LOADED, values | {"sha256": version.sha256.hex()}, at)

@@ -1,0 +1,127 @@
+"""Media items: which of them wait, and what came of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, null, select, update
+
+from monitor.model import (
+    ChannelId,
+    Examined,
+    MediaId,
+    MediaKind,
+    MediaOutcome,
+    MediaRef,
+    MessageId,
+    PendingMedia,
+)
+from monitor.store import flags
+from monitor.store.columns import to_micros
+from monitor.store.engine import executemany, insert, lookup
+from monitor.store.events import Salt
+from monitor.store.schema import media, messages
+
+# What another sighting may cure: another post's bytes may be there when these were not.
+_RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+
+_new = insert(media)
+_WAIT = _new.on_conflict_do_update(
+    index_elements=[media.c.media_id],
+    set_={"outcome": _new.excluded.outcome, "settled_at": null()},
+    where=media.c.outcome.in_([literal_column(f"'{outcome.value}'") for outcome in _RETRIED]),
+)
+_OUTCOMES = select(media.c.media_id, media.c.outcome)
+
+_carrying = and_(messages.c.media_id == media.c.media_id, messages.c.deleted_seen_at.is_(None))
+_LOST = (
+    update(media)
+    .where(
+        media.c.media_id == bindparam("lost"),
+        media.c.outcome == MediaOutcome.PENDING.value,
+        ~exists().where(_carrying),
+    )
+    .values(outcome=MediaOutcome.GONE.value, settled_at=bindparam("at", type_=media.c.settled_at.type))
+)
+
+
+def wait(conn: Connection, seen: Mapping[MediaId, datetime]) -> None:
+    """Items that messages carry: new ones wait, and so do those that another sighting may cure."""
+    waiting = MediaOutcome.PENDING.value
+    executemany(conn, _WAIT, [(item, waiting, to_micros(at), None, 0, None) for item, at in seen.items()])
+
+
+def lose(conn: Connection, items: Mapping[MediaId, datetime]) -> None:
+    """Items that lost a message: those that wait and that no message carries any more are GONE."""
+    if items:
+        conn.execute(_LOST, [{"lost": item, "at": at} for item, at in items.items()])
+
+
+def outcomes(conn: Connection, items: Iterable[MediaId]) -> dict[MediaId, str]:
+    """What is on record of the items' outcomes."""
+    return {MediaId(item): outcome for item, outcome in lookup(conn, _OUTCOMES, media.c.media_id, items)}
+
+
+def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
+    """Items that wait; see `ports.Store.pending_media`."""
+    ours = and_(_carrying, messages.c.channel_id.in_(channels))
+    oldest = (
+        select(media.c.media_id, media.c.first_seen_at)
+        .where(media.c.outcome == MediaOutcome.PENDING.value, exists().where(ours))
+        .order_by(media.c.first_seen_at, media.c.media_id)
+        .limit(limit)
+        .subquery("media")
+    )
+    newest_first = func.row_number().over(
+        partition_by=messages.c.media_id,
+        order_by=(messages.c.posted_at.desc(), messages.c.message_id.desc(), messages.c.channel_id),
+    )
+    carriers = (
+        select(messages, oldest.c.first_seen_at.label("waits_since"), newest_first.label("rank"))
+        .join(oldest, oldest.c.media_id == messages.c.media_id)
+        .where(messages.c.deleted_seen_at.is_(None), messages.c.channel_id.in_(channels))
+        .subquery()
+    )
+    rows = conn.execute(
+        select(carriers).where(carriers.c.rank == 1).order_by(carriers.c.waits_since, carriers.c.media_id)
+    )
+    return [
+        PendingMedia(
+            media=MediaRef(
+                kind=MediaKind(row.media_kind),
+                media_id=MediaId(row.media_id),
+                mime=row.mime,
+                size=row.size,
+                width=row.width,
+                height=row.height,
+                duration=row.duration,
+            ),
+            media_id=MediaId(row.media_id),
+            channel_id=ChannelId(row.channel_id),
+            message_id=MessageId(row.message_id),
+        )
+        for row in rows
+    ]
+
+
+def examined(conn: Connection, salt: Salt, result: Examined) -> int:
+    """Settle one item; see `ports.Store.examined`."""
+    settled = conn.execute(
+        update(media)
+        .where(media.c.media_id == result.media_id, media.c.outcome != MediaOutcome.MATCH.value)
+        .values(
+            outcome=result.outcome.value,
+            settled_at=result.at,
+            fetched=media.c.fetched + result.fetched,
+            rendition=result.rendition,
+        )
+    )
+    if settled.rowcount == 0 or result.outcome is not MediaOutcome.MATCH:
+        return 0
+    flags.keep_matches(conn, result.media_id, result.matches, result.at)
+    m = messages.c
+    carriers = conn.execute(
+        select(m.channel_id, m.message_id, m.media_id, m.media_kind)
+        .where(m.media_id == result.media_id)
+        .order_by(m.channel_id, m.message_id)
+    ).all()
+    return flags.raise_flags(conn, salt, [flags.Sighting(*carrier, result.at) for carrier in carriers])

@@ -1,0 +1,331 @@
+"""The first schema: accounts, channels, messages, media, flags, hash lists, events."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# Spelled out, not imported: a migration stays what it was when the code has moved on.
+Int = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Bool = sa.Boolean().with_variant(sa.Integer(), "sqlite")
+Text = sa.Text()
+Bytes = sa.LargeBinary()
+
+
+def word(column: str, most: int = 64) -> sa.CheckConstraint:
+    rule = f"length({column}) <= {most} AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+    return sa.CheckConstraint(rule, name=f"{column}_word")
+
+
+def one_of(column: str, values: str) -> sa.CheckConstraint:
+    rule = " OR ".join(f"{column} = '{value}'" for value in values.split())
+    return sa.CheckConstraint(rule, name=f"{column}_known")
+
+
+def truth(column: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} IN (0, 1)", name=f"{column}_bool")
+
+
+def exactly(column: str, size: int) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"length({column}) = {size}", name=f"{column}_size")
+
+
+def table(name: str, *items: sa.schema.SchemaItem, keyed: bool = False) -> None:
+    op.create_table(name, *items, sqlite_strict=True, sqlite_with_rowid=not keyed)
+
+
+def upgrade() -> None:
+    table(
+        "authorizations",
+        sa.Column("authorization_id", Int, nullable=False),
+        sa.Column("username", Text, nullable=False),
+        sa.Column("declared_at", Int, nullable=False),
+        sa.Column("reference", Text, nullable=False),
+        sa.Column("granted_by", Text, nullable=False),
+        sa.Column("basis", Text, nullable=False),
+        sa.Column("valid_from", Int, nullable=False),
+        sa.Column("valid_until", Int, nullable=False),
+        sa.Column("document_sha256", Bytes),
+        sa.Column("approved_by", Text),
+        sa.Column("terms", Text),
+        sa.Column("includes", Text, nullable=False),
+        sa.Column("channel_id", Int),
+        sa.PrimaryKeyConstraint("authorization_id"),
+        word("username", 32),
+        one_of("basis", "owner_consent ethics_approval statutory_mandate contract"),
+        exactly("document_sha256", 32),
+    )
+    table(
+        "cases",
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("hash_list", Text, nullable=False),
+        sa.Column("entry", Text, nullable=False),
+        sa.Column("opened_at", Int, nullable=False),
+        sa.PrimaryKeyConstraint("case_id"),
+        sa.UniqueConstraint("hash_list", "entry"),
+        word("hash_list"),
+        word("entry"),
+    )
+    table(
+        "cursors",
+        sa.Column("channel_id", Int, nullable=False, autoincrement=False),
+        sa.Column("cursor", Int, nullable=False),
+        sa.Column("top", Int, nullable=False),
+        sa.PrimaryKeyConstraint("channel_id"),
+    )
+    table(
+        "events",
+        sa.Column("seq", Int, nullable=False, autoincrement=False),
+        sa.Column("at", Int, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("salt", Bytes),
+        sa.Column("body", Bytes),
+        sa.PrimaryKeyConstraint("seq"),
+        word("type"),
+        exactly("salt", 32),
+    )
+    table(
+        "hash_lists",
+        sa.Column("hash_list_id", Int, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("version", Text, nullable=False),
+        sa.Column("algorithm", Text, nullable=False),
+        sa.Column("action", Text, nullable=False),
+        sa.Column("count", Int, nullable=False),
+        sa.Column("sha256", Bytes, nullable=False),
+        sa.Column("licensor", Text, nullable=False),
+        sa.Column("reference", Text, nullable=False),
+        sa.Column("permitted_uses", Text, nullable=False),
+        sa.Column("max_distance", Int, nullable=False),
+        sa.Column("min_quality", Int, nullable=False),
+        sa.Column("loaded_at", Int, nullable=False),
+        sa.PrimaryKeyConstraint("hash_list_id"),
+        word("name"),
+        word("version"),
+        one_of("algorithm", "md5 sha1 sha256 pdq phash dhash"),
+        one_of("action", "flag review ignore"),
+        exactly("sha256", 32),
+    )
+    op.create_index("ix_hash_lists_name", "hash_lists", ["name"])
+    table(
+        "media",
+        sa.Column("media_id", Int, nullable=False, autoincrement=False),
+        sa.Column("outcome", Text, nullable=False),
+        sa.Column("first_seen_at", Int, nullable=False),
+        sa.Column("settled_at", Int),
+        sa.Column("fetched", Int, nullable=False),
+        sa.Column("rendition", Text),
+        sa.PrimaryKeyConstraint("media_id"),
+        one_of("outcome", "pending match no_match low_quality undecodable empty too_large gone failed"),
+        word("rendition", 16),
+    )
+    op.create_index("ix_media_waiting", "media", ["outcome", "first_seen_at", "media_id"])
+    table(
+        "sessions",
+        sa.Column("account", Text, nullable=False),
+        sa.Column("dc", Int, nullable=False),
+        sa.Column("host", Text, nullable=False),
+        sa.Column("port", Int, nullable=False),
+        sa.Column("auth_key", Bytes, nullable=False),
+        sa.Column("user_id", Int),
+        sa.Column("bot", Bool, nullable=False),
+        sa.Column("pts", Int),
+        sa.Column("qts", Int),
+        sa.Column("date", Int),
+        sa.Column("seq", Int),
+        sa.PrimaryKeyConstraint("account"),
+        word("account"),
+        word("host", 253),
+        truth("bot"),
+    )
+    table(
+        "channels",
+        sa.Column("username", Text, nullable=False),
+        sa.Column("authorization_id", Int, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("reason", Text),
+        sa.Column("account", Text),
+        sa.Column("channel_id", Int),
+        sa.Column("created_at", Int),
+        sa.Column("participants", Int),
+        sa.Column("verified", Bool),
+        sa.Column("scam", Bool),
+        sa.Column("fake", Bool),
+        sa.Column("linked_channel_id", Int),
+        sa.PrimaryKeyConstraint("username"),
+        word("username", 32),
+        one_of("state", "declared collecting refused stopped"),
+        one_of(
+            "reason",
+            "no_authorization authorization_not_yet_valid authorization_expired authorization_revoked "
+            "invite_link join_request_needed private name_moved not_found not_a_channel "
+            "kind_not_included gone",
+        ),
+        word("account"),
+        truth("verified"),
+        truth("scam"),
+        truth("fake"),
+        sa.ForeignKeyConstraint(["authorization_id"], ["authorizations.authorization_id"]),
+    )
+    op.create_index("ix_channels_channel_id", "channels", ["channel_id"])
+    table(
+        "media_matches",
+        sa.Column("media_id", Int, nullable=False),
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("list_version", Text, nullable=False),
+        sa.Column("algorithm", Text, nullable=False),
+        sa.Column("distance", Int, nullable=False),
+        sa.Column("threshold", Int, nullable=False),
+        sa.Column("quality", Int),
+        sa.PrimaryKeyConstraint("media_id", "case_id", "list_version", "algorithm"),
+        word("list_version"),
+        one_of("algorithm", "md5 sha1 sha256 pdq phash dhash"),
+        sa.ForeignKeyConstraint(["media_id"], ["media.media_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        keyed=True,
+    )
+    table(
+        "messages",
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("message_id", Int, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("action", Text),
+        sa.Column("posted_at", Int, nullable=False),
+        sa.Column("edited_at", Int),
+        sa.Column("first_seen_at", Int, nullable=False),
+        sa.Column("deleted_seen_at", Int),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("account", Text, nullable=False),
+        sa.Column("tool_version", Text, nullable=False),
+        sa.Column("grouped_id", Int),
+        sa.Column("sender", Text),
+        sa.Column("post", Bool, nullable=False),
+        sa.Column("silent", Bool, nullable=False),
+        sa.Column("pinned", Bool, nullable=False),
+        sa.Column("noforwards", Bool, nullable=False),
+        sa.Column("ttl", Int),
+        sa.Column("reply_to_id", Int),
+        sa.Column("topic_id", Int),
+        sa.Column("via_bot_id", Int),
+        sa.Column("forward_date", Int),
+        sa.Column("forward_channel_id", Int),
+        sa.Column("forward_message_id", Int),
+        sa.Column("forward_sender", Text),
+        sa.Column("views", Int),
+        sa.Column("forwards", Int),
+        sa.Column("replies", Int),
+        sa.Column("reactions", Int),
+        sa.Column("media_kind", Text),
+        sa.Column("media_id", Int),
+        sa.Column("mime", Text),
+        sa.Column("size", Int),
+        sa.Column("width", Int),
+        sa.Column("height", Int),
+        sa.Column("duration", Int),
+        sa.Column("spoiler", Bool, nullable=False),
+        sa.Column("price", Int),
+        sa.PrimaryKeyConstraint("channel_id", "message_id"),
+        one_of("kind", "message service"),
+        word("action"),
+        one_of("source", "live reconcile backfill"),
+        word("account"),
+        word("tool_version"),
+        word("sender", 96),
+        word("forward_sender", 96),
+        one_of(
+            "media_kind",
+            "photo video round gif voice audio sticker document paid web_page poll geo contact story other",
+        ),
+        word("mime", 96),
+        truth("post"),
+        truth("silent"),
+        truth("pinned"),
+        truth("noforwards"),
+        truth("spoiler"),
+        sa.ForeignKeyConstraint(["media_id"], ["media.media_id"]),
+        keyed=True,
+    )
+    op.create_index(
+        "ix_messages_media_id",
+        "messages",
+        ["media_id"],
+        sqlite_where=sa.text("media_id IS NOT NULL"),
+        postgresql_where=sa.text("media_id IS NOT NULL"),
+    )
+    table(
+        "peers",
+        sa.Column("account", Text, nullable=False),
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("access_hash", Int, nullable=False),
+        sa.PrimaryKeyConstraint("account", "channel_id"),
+        sa.ForeignKeyConstraint(["account"], ["sessions.account"], ondelete="CASCADE"),
+        keyed=True,
+    )
+    table(
+        "counters",
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("message_id", Int, nullable=False),
+        sa.Column("at", Int, nullable=False),
+        sa.Column("views", Int),
+        sa.Column("forwards", Int),
+        sa.Column("replies", Int),
+        sa.Column("reactions", Int),
+        sa.PrimaryKeyConstraint("channel_id", "message_id", "at"),
+        sa.ForeignKeyConstraint(
+            ["channel_id", "message_id"], ["messages.channel_id", "messages.message_id"], ondelete="CASCADE"
+        ),
+        keyed=True,
+    )
+    table(
+        "flags",
+        sa.Column("flag_id", Int, nullable=False),
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("message_id", Int, nullable=False),
+        sa.Column("media_id", Int, nullable=False),
+        sa.Column("raised_at", Int, nullable=False),
+        sa.Column("media_kind", Text, nullable=False),
+        sa.Column("rendition", Text),
+        sa.PrimaryKeyConstraint("flag_id"),
+        sa.UniqueConstraint("channel_id", "message_id", "media_id"),
+        sa.ForeignKeyConstraint(["channel_id", "message_id"], ["messages.channel_id", "messages.message_id"]),
+        one_of(
+            "media_kind",
+            "photo video round gif voice audio sticker document paid web_page poll geo contact story other",
+        ),
+        word("rendition", 16),
+        sa.ForeignKeyConstraint(["media_id"], ["media.media_id"]),
+    )
+    op.create_index("ix_flags_media_id", "flags", ["media_id"])
+    table(
+        "message_restrictions",
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("message_id", Int, nullable=False),
+        sa.Column("platform", Text, nullable=False),
+        sa.Column("reason", Text, nullable=False),
+        sa.PrimaryKeyConstraint("channel_id", "message_id", "platform", "reason"),
+        sa.ForeignKeyConstraint(
+            ["channel_id", "message_id"], ["messages.channel_id", "messages.message_id"], ondelete="CASCADE"
+        ),
+        word("platform"),
+        word("reason"),
+        keyed=True,
+    )
+    table(
+        "flag_matches",
+        sa.Column("flag_id", Int, nullable=False),
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("list_version", Text, nullable=False),
+        sa.Column("algorithm", Text, nullable=False),
+        sa.Column("distance", Int, nullable=False),
+        sa.Column("threshold", Int, nullable=False),
+        sa.Column("quality", Int),
+        sa.PrimaryKeyConstraint("flag_id", "case_id", "list_version", "algorithm"),
+        word("list_version"),
+        one_of("algorithm", "md5 sha1 sha256 pdq phash dhash"),
+        sa.ForeignKeyConstraint(["flag_id"], ["flags.flag_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        keyed=True,
+    )

@@ -1,0 +1,193 @@
+"""Reading what is committed: streams for exports, counts for status. Nothing here can write."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from monitor.errors import StoreUnavailable
+from monitor.model import (
+    ChannelId,
+    ChannelState,
+    Event,
+    EventType,
+    MediaOutcome,
+    MessageId,
+    MessageKind,
+    Refusal,
+    Totals,
+)
+from monitor.store import engine, migrate, queries
+from monitor.store.events import body_of
+from monitor.store.schema import cases, channels, cursors, events, flag_matches, flags, media, messages
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Row = Mapping[Any, Any]
+"""A row of a stream by column name: integers, texts, truth values and aware UTC datetimes; None is absent."""
+
+_ROWS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """How far one channel has come. `top`, the highest message id on record, is above `cursor`
+    while there is a gap.
+    """
+
+    username: str
+    channel_id: ChannelId | None
+    state: ChannelState
+    reason: Refusal | None
+    messages: int
+    cursor: MessageId
+    top: MessageId
+    last_posted_at: datetime | None
+
+
+@asynccontextmanager
+async def reading(path: Path, busy_timeout: float) -> AsyncIterator["Reader"]:
+    """A reader over connections of its own, closed at the end."""
+    connections = engine.reader(path, busy_timeout)
+    try:
+        yield Reader(path, connections)
+    finally:
+        await connections.dispose()
+
+
+class Reader:
+    """Each call, and each stream from its first row to its last, sees one state of the store."""
+
+    def __init__(self, path: Path, connections: AsyncEngine) -> None:
+        self._path = path
+        self._engine = connections
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable unless there is a store of this version's schema."""
+        revision = await self.run(migrate.check, self._path)
+        if revision is None:
+            raise StoreUnavailable(f"{self._path}: holds no store yet; it is made when the daemon first runs")
+        if revision != migrate.REVISIONS[-1]:
+            raise StoreUnavailable(
+                f"{self._path}: has the schema of an older version; the daemon upgrades it when it starts"
+            )
+
+    # -- streams, in a fixed order
+
+    def messages(self) -> AsyncIterator[Row]:
+        """Every message, by channel and message id: the columns of the table but for what is only ours,
+        with `media_outcome` and `restriction` ("platform:reason", joined by blanks)."""
+        return self._stream(queries.MESSAGES)
+
+    def flags(self) -> AsyncIterator[Row]:
+        """One row a flag and case, with the flag's best match in that case, by flag and case.
+
+        Exact matches come before perceptual ones, then the least distance. With the message's address.
+        """
+        return self._stream(queries.FLAGS)
+
+    def channels(self) -> AsyncIterator[Row]:
+        """Every channel ever declared, with its authorization's reference and end, by username."""
+        return self._stream(queries.CHANNELS)
+
+    async def events(self, first: int = 0) -> AsyncIterator[Event]:
+        """Events from sequence number `first` on, in order."""
+        query = select(events).where(events.c.seq >= first).order_by(events.c.seq)
+        async for row in self._stream(query):
+            yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
+
+    # -- counts
+
+    async def totals(self) -> Totals:
+        """Counts over everything."""
+        return await self.run(_totals)
+
+    async def channel_status(self) -> list[ChannelStatus]:
+        """How far each channel has come, by username."""
+        return await self.run(_channel_status)
+
+    async def media_outcomes(self) -> dict[MediaOutcome, int]:
+        """Media items by outcome; outcomes that do not occur are left out."""
+        query = select(media.c.outcome, func.count()).group_by(media.c.outcome)
+        return {MediaOutcome(outcome): n for outcome, n in await self.run(_all, query)}
+
+    async def flags_by_list(self) -> dict[str, int]:
+        """Flags by the list that they match; a flag that matches two lists counts for both."""
+        query = (
+            select(cases.c.hash_list, func.count(flag_matches.c.flag_id.distinct()))
+            .join(flag_matches, flag_matches.c.case_id == cases.c.case_id)
+            .group_by(cases.c.hash_list)
+            .order_by(cases.c.hash_list)
+        )
+        return dict(await self.run(_all, query))
+
+    async def run(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What `work` reads in one transaction."""
+        with engine.mapped(self._path):
+            async with self._engine.begin() as conn:
+                return await conn.run_sync(work, *args, **kwargs)
+
+    async def _stream(self, query: Select[*tuple[Any, ...]]) -> AsyncIterator[Row]:
+        with engine.mapped(self._path):
+            async with self._engine.begin() as conn:
+                result = await conn.stream(query)
+                async for rows in result.mappings().partitions(_ROWS_AT_ONCE):
+                    for row in rows:
+                        yield row
+
+
+def _all(conn: Connection, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in conn.execute(query)]
+
+
+def _totals(conn: Connection) -> Totals:
+    def count(query: Select[*tuple[Any, ...]]) -> int:
+        return int(conn.execute(query).scalar_one())
+
+    by_kind = dict(_all(conn, select(messages.c.kind, func.count()).group_by(messages.c.kind)))
+    number = select(func.count())
+    return Totals(
+        messages=by_kind.get(MessageKind.MESSAGE, 0),
+        service=by_kind.get(MessageKind.SERVICE, 0),
+        media=count(number.select_from(media)),
+        media_pending=count(number.where(media.c.outcome == MediaOutcome.PENDING.value)),
+        media_fetched=count(number.where(media.c.fetched > 0)),
+        fetched_bytes=count(select(func.coalesce(func.sum(media.c.fetched), 0))),
+        flags=count(number.select_from(flags)),
+        events=count(number.select_from(events)),
+    )
+
+
+def _channel_status(conn: Connection) -> list[ChannelStatus]:
+    counted = (
+        select(messages.c.channel_id, func.count().label("n"), func.max(messages.c.posted_at).label("last"))
+        .group_by(messages.c.channel_id)
+        .subquery()
+    )
+    query = (
+        select(channels, counted.c.n, counted.c.last, cursors.c.cursor, cursors.c.top)
+        .outerjoin(counted, counted.c.channel_id == channels.c.channel_id)
+        .outerjoin(cursors, cursors.c.channel_id == channels.c.channel_id)
+        .order_by(channels.c.username)
+    )
+    return [
+        ChannelStatus(
+            username=row["username"],
+            channel_id=row["channel_id"],
+            state=ChannelState(row["state"]),
+            reason=None if row["reason"] is None else Refusal(row["reason"]),
+            messages=row["n"] or 0,
+            cursor=MessageId(row["cursor"] or 0),
+            top=MessageId(row["top"] or 0),
+            last_posted_at=row["last"],
+        )
+        for row in conn.execute(query).mappings()
+    ]

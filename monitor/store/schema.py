@@ -1,0 +1,343 @@
+"""The one schema. There is no column in which the text of a message could lie.
+
+Free text is what operators declare (authorizations, licensors of lists) and the canonical JSON of events,
+made of the same. All else is numbers, digests, times, words and enumerations. The first migration must give
+these tables exactly (a test compares them); a change here is a new migration.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.schema import SchemaItem
+
+from monitor.model import (
+    Algorithm,
+    Basis,
+    ChannelState,
+    ListAction,
+    MediaKind,
+    MediaOutcome,
+    MessageKind,
+    Refusal,
+    Source,
+)
+from monitor.store.columns import Bool, Int, Time, exactly, one_of, truth, word
+
+metadata = MetaData(
+    naming_convention={
+        "ck": "%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _table(name: str, *items: SchemaItem, keyed: bool = False) -> Table:
+    """STRICT: SQLite refuses a text in a number's column. `keyed`: the key is the table, one tree less."""
+    return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=not keyed)
+
+
+# -- accounts ----------------------------------------------------------------------------------------------
+
+sessions = _table(
+    "sessions",
+    Column("account", Text, primary_key=True),
+    Column("dc", Int, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Int, nullable=False),
+    Column("auth_key", LargeBinary, nullable=False),
+    Column("user_id", Int),
+    Column("bot", Bool, nullable=False),
+    Column("pts", Int),
+    Column("qts", Int),
+    Column("date", Time),
+    Column("seq", Int),
+    word("account"),
+    word("host", 253),
+    truth("bot"),
+)
+
+peers = _table(
+    "peers",
+    Column("account", Text, ForeignKey("sessions.account", ondelete="CASCADE"), nullable=False),
+    Column("channel_id", Int, nullable=False),
+    Column("access_hash", Int, nullable=False),
+    PrimaryKeyConstraint("account", "channel_id"),
+    keyed=True,
+)
+
+# -- channels ----------------------------------------------------------------------------------------------
+
+authorizations = _table(
+    "authorizations",
+    Column("authorization_id", Int, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("declared_at", Time, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("granted_by", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("valid_from", Time, nullable=False),
+    Column("valid_until", Time, nullable=False),
+    Column("document_sha256", LargeBinary),
+    Column("approved_by", Text),
+    Column("terms", Text),
+    Column("includes", Text, nullable=False),  # chat kinds, sorted, joined by blanks
+    Column("channel_id", Int),  # as declared, where it is
+    word("username", 32),
+    one_of("basis", Basis),
+    exactly("document_sha256", 32),
+)
+
+channels = _table(
+    "channels",
+    Column("username", Text, primary_key=True),
+    Column(
+        "authorization_id", Int, ForeignKey("authorizations.authorization_id"), nullable=False
+    ),  # the last declared one
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("account", Text),
+    Column("channel_id", Int, index=True),
+    Column("created_at", Time),
+    Column("participants", Int),
+    Column("verified", Bool),
+    Column("scam", Bool),
+    Column("fake", Bool),
+    Column("linked_channel_id", Int),
+    word("username", 32),
+    one_of("state", ChannelState),
+    one_of("reason", Refusal),
+    word("account"),
+    truth("verified"),
+    truth("scam"),
+    truth("fake"),
+)
+
+cursors = _table(
+    "cursors",
+    Column("channel_id", Int, primary_key=True, autoincrement=False),
+    Column("cursor", Int, nullable=False),  # everything up to this message id is accounted for
+    Column("top", Int, nullable=False),  # the highest message id on record
+)
+
+# -- messages ----------------------------------------------------------------------------------------------
+
+media = _table(
+    "media",
+    Column("media_id", Int, primary_key=True, autoincrement=False),
+    Column("outcome", Text, nullable=False),
+    Column("first_seen_at", Time, nullable=False),
+    Column("settled_at", Time),
+    Column("fetched", Int, nullable=False),  # bytes, over all attempts
+    Column("rendition", Text),
+    one_of("outcome", MediaOutcome),
+    word("rendition", 16),
+    # Not over the waiting alone: SQLite uses such an index only where the query spells the constant out.
+    Index("ix_media_waiting", "outcome", "first_seen_at", "media_id"),
+)
+
+messages = _table(
+    "messages",
+    Column("channel_id", Int, nullable=False),
+    Column("message_id", Int, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("action", Text),
+    Column("posted_at", Time, nullable=False),
+    Column("edited_at", Time),
+    Column("first_seen_at", Time, nullable=False),
+    Column("deleted_seen_at", Time),
+    Column("source", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("tool_version", Text, nullable=False),
+    Column("grouped_id", Int),
+    Column("sender", Text),
+    Column("post", Bool, nullable=False),
+    Column("silent", Bool, nullable=False),
+    Column("pinned", Bool, nullable=False),
+    Column("noforwards", Bool, nullable=False),
+    Column("ttl", Int),
+    Column("reply_to_id", Int),
+    Column("topic_id", Int),
+    Column("via_bot_id", Int),
+    Column("forward_date", Time),
+    Column("forward_channel_id", Int),
+    Column("forward_message_id", Int),
+    Column("forward_sender", Text),
+    Column("views", Int),
+    Column("forwards", Int),
+    Column("replies", Int),
+    Column("reactions", Int),
+    Column("media_kind", Text),
+    Column("media_id", Int, ForeignKey("media.media_id")),
+    Column("mime", Text),
+    Column("size", Int),
+    Column("width", Int),
+    Column("height", Int),
+    Column("duration", Int),
+    Column("spoiler", Bool, nullable=False),
+    Column("price", Int),
+    PrimaryKeyConstraint("channel_id", "message_id"),
+    one_of("kind", MessageKind),
+    word("action"),
+    one_of("source", Source),
+    word("account"),
+    word("tool_version"),
+    word("sender", 96),
+    word("forward_sender", 96),
+    one_of("media_kind", MediaKind),
+    word("mime", 96),
+    truth("post"),
+    truth("silent"),
+    truth("pinned"),
+    truth("noforwards"),
+    truth("spoiler"),
+    keyed=True,
+)
+Index(
+    "ix_messages_media_id",
+    messages.c.media_id,
+    sqlite_where=messages.c.media_id.is_not(None),
+    postgresql_where=messages.c.media_id.is_not(None),
+)
+
+MESSAGE_KEY = ("channel_id", "message_id")
+
+
+def _of_message() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        MESSAGE_KEY, ["messages.channel_id", "messages.message_id"], ondelete="CASCADE"
+    )
+
+
+restrictions = _table(
+    "message_restrictions",
+    Column("channel_id", Int, nullable=False),
+    Column("message_id", Int, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("channel_id", "message_id", "platform", "reason"),
+    _of_message(),
+    word("platform"),
+    word("reason"),
+    keyed=True,
+)
+
+counters = _table(
+    "counters",
+    Column("channel_id", Int, nullable=False),
+    Column("message_id", Int, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("views", Int),
+    Column("forwards", Int),
+    Column("replies", Int),
+    Column("reactions", Int),
+    PrimaryKeyConstraint("channel_id", "message_id", "at"),
+    _of_message(),
+    keyed=True,
+)
+
+# -- matches, flags, cases ---------------------------------------------------------------------------------
+
+cases = _table(
+    "cases",
+    Column("case_id", Int, primary_key=True),
+    Column("hash_list", Text, nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("opened_at", Time, nullable=False),
+    UniqueConstraint("hash_list", "entry"),
+    word("hash_list"),
+    word("entry"),
+)
+
+
+def _match_columns() -> list[Column[Any]]:
+    return [
+        Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False),
+        Column("list_version", Text, nullable=False),
+        Column("algorithm", Text, nullable=False),
+        Column("distance", Int, nullable=False),  # bits
+        Column("threshold", Int, nullable=False),
+        Column("quality", Int),
+    ]
+
+
+media_matches = _table(
+    "media_matches",
+    Column("media_id", Int, ForeignKey("media.media_id", ondelete="CASCADE"), nullable=False),
+    *_match_columns(),
+    PrimaryKeyConstraint("media_id", "case_id", "list_version", "algorithm"),
+    word("list_version"),
+    one_of("algorithm", Algorithm),
+    keyed=True,
+)
+
+flags = _table(
+    "flags",
+    Column("flag_id", Int, primary_key=True),
+    Column("channel_id", Int, nullable=False),
+    Column("message_id", Int, nullable=False),
+    Column("media_id", Int, ForeignKey("media.media_id"), nullable=False, index=True),
+    Column("raised_at", Time, nullable=False),
+    Column("media_kind", Text, nullable=False),
+    Column("rendition", Text),
+    UniqueConstraint("channel_id", "message_id", "media_id"),
+    ForeignKeyConstraint(MESSAGE_KEY, ["messages.channel_id", "messages.message_id"]),
+    one_of("media_kind", MediaKind),
+    word("rendition", 16),
+)
+
+flag_matches = _table(
+    "flag_matches",
+    Column("flag_id", Int, ForeignKey("flags.flag_id", ondelete="CASCADE"), nullable=False),
+    *_match_columns(),
+    PrimaryKeyConstraint("flag_id", "case_id", "list_version", "algorithm"),
+    word("list_version"),
+    one_of("algorithm", Algorithm),
+    keyed=True,
+)
+
+# -- lists and events --------------------------------------------------------------------------------------
+
+hash_lists = _table(
+    "hash_lists",
+    Column("hash_list_id", Int, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("version", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("count", Int, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("licensor", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("permitted_uses", Text, nullable=False),  # sorted, joined by blanks
+    Column("max_distance", Int, nullable=False),
+    Column("min_quality", Int, nullable=False),
+    Column("loaded_at", Time, nullable=False),
+    word("name"),
+    word("version"),
+    one_of("algorithm", Algorithm),
+    one_of("action", ListAction),
+    exactly("sha256", 32),
+)
+
+events = _table(
+    "events",
+    Column("seq", Int, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    # A word and not a list of values: every later issue brings types of its own.
+    Column("type", Text, nullable=False),
+    Column("salt", LargeBinary),
+    Column("body", LargeBinary),  # canonical JSON; erased together with its salt
+    word("type"),
+    exactly("salt", 32),
+)

@@ -1,0 +1,164 @@
+"""The store: whole transactions over one writing connection, reads on connections of their own."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from monitor.model import (
+    Batch,
+    Channel,
+    ChannelId,
+    Declaration,
+    EventType,
+    Examined,
+    ListVersion,
+    PendingMedia,
+    Profile,
+    Recorded,
+    Refusal,
+    Scalar,
+    SessionState,
+    Totals,
+)
+from monitor.store import accounts, channels, engine, events, lists, media, messages, migrate
+from monitor.store.events import Salt
+from monitor.store.reader import Reader, reading
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another process that writes."""
+
+
+@asynccontextmanager
+async def open_store(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT, salt: Salt = os.urandom
+) -> AsyncIterator["SqlStore"]:
+    """The store in the SQLite database at `path`, created (0600, its folders 0700) or upgraded if needed.
+
+    `busy_timeout` in seconds; `salt` gives the random bytes of events. Raises StoreBusy, StoreCorrupt (also
+    for a database of a newer version), StoreUnavailable.
+    """
+    path = Path(path)
+    engine.create_private(path)
+    writing = engine.writer(path, busy_timeout)
+    try:
+        with engine.mapped(path):
+            async with writing.begin() as conn:
+                await conn.run_sync(migrate.upgrade, path)
+        async with reading(path, busy_timeout) as reader:
+            store = SqlStore(path, writing, reader, salt)
+            try:
+                yield store
+            finally:
+                await store.finish()
+    finally:
+        await writing.dispose()
+
+
+@asynccontextmanager
+async def open_reader(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT
+) -> AsyncIterator[Reader]:
+    """What is in the store at `path`, for status and exports; also while a daemon writes to it.
+
+    Raises StoreUnavailable when there is none, StoreCorrupt when its schema is not this version's.
+    """
+    path = Path(path)
+    async with reading(path, busy_timeout) as reader:
+        await reader.check()
+        yield reader
+
+
+class SqlStore:
+    """`ports.Store` over SQLAlchemy. `reader` sees what is committed."""
+
+    def __init__(self, path: Path, writing: AsyncEngine, reader: Reader, salt: Salt) -> None:
+        self.reader = reader
+        self._path = path
+        self._writing = writing
+        self._salt = salt
+        self._version = version("channel-monitor")
+        self._one_at_a_time = asyncio.Lock()
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def session(self, account: str) -> SessionState | None:
+        return await self.reader.run(accounts.load, account)
+
+    async def save_session(self, state: SessionState) -> None:
+        await self._write(accounts.save, state)
+
+    async def forget_session(self, account: str) -> None:
+        await self._write(accounts.forget, account)
+
+    async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
+        await self._write(channels.declare, self._salt, declarations, at)
+
+    async def channels(self) -> list[Channel]:
+        return await self.reader.run(channels.all_channels)
+
+    async def joined(self, username: str, profile: Profile, account: str, at: datetime) -> None:
+        await self._write(channels.joined, self._salt, username, profile, account, at)
+
+    async def refused(self, username: str, reason: Refusal, at: datetime) -> None:
+        await self._write(channels.refused, self._salt, username, reason, at)
+
+    async def record(self, batches: Sequence[Batch]) -> Recorded:
+        return await self._write(messages.record, self._salt, self._version, batches)
+
+    async def cursor(self, channel_id: ChannelId) -> int:
+        return await self.reader.run(messages.cursor, channel_id)
+
+    async def pending_media(self, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
+        return await self.reader.run(media.pending, channels, limit)
+
+    async def examined(self, outcome: Examined) -> int:
+        return await self._write(media.examined, self._salt, outcome)
+
+    async def list_loaded(self, version: ListVersion, at: datetime) -> None:
+        await self._write(lists.loaded, self._salt, version, at)
+
+    async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+        return await self._write(events.append, self._salt, kind, body, at)
+
+    async def totals(self) -> Totals:
+        return await self.reader.totals()
+
+    async def finish(self) -> None:
+        """Wait for transactions whose callers have been cancelled."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work` in a transaction of its own.
+
+        A caller that is cancelled leaves at once; the transaction is the store's own task, and ends whole.
+        """
+        task = asyncio.create_task(self._transaction(work, *args, **kwargs), name=f"store:{work.__name__}")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def _transaction(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self._one_at_a_time:
+            with engine.mapped(self._path):
+                async with self._writing.begin() as conn:
+                    return await conn.run_sync(work, *args, **kwargs)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: the caller that would have got it may be gone
