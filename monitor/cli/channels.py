@@ -25,10 +25,10 @@ def list_channels(config: ConfigOption = None, json: JsonOption = False) -> None
 
     async def read() -> list[Channel]:
         async with open_reader(settings.database) as reader:
-            return await reader.channels()
+            return await reader.declared()
 
     channels = asyncio.run(read()) if settings.database.exists() else []
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "username": c.username,
             "channel_id": c.profile.channel_id if c.profile else None,

@@ -1,6 +1,13 @@
 """`monitor run` and `monitor status`."""
 
-from monitor.cli.frame import ConfigOption, command, read_config
+from typing import TYPE_CHECKING
+
+from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.model import MediaOutcome, Totals
+    from monitor.store import ChannelStatus
 
 
 @command
@@ -24,3 +31,101 @@ def run(config: ConfigOption = None) -> None:
             await collect(prepared, stop, progress)
 
     asyncio.run(until_stopped(prepared))
+
+
+@command
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """What is being collected, how far each channel is, what waits, what was flagged."""
+    import asyncio
+
+    from monitor.daemon import running
+
+    settings = read_config(config)
+    alive = running(settings.state)
+    totals, channels, outcomes, flags = asyncio.run(_read(settings))
+    if json:
+        print_json(
+            [
+                {
+                    "running": alive,
+                    "messages": totals.messages,
+                    "service": totals.service,
+                    "media": totals.media,
+                    "media_pending": totals.media_pending,
+                    "media_fetched": totals.media_fetched,
+                    "bytes_fetched": totals.fetched_bytes,
+                    "media_outcomes": {outcome.value: count for outcome, count in outcomes.items()},
+                    "flags": totals.flags,
+                    "flags_by_list": flags,
+                    "events": totals.events,
+                    "channels": [
+                        {
+                            "username": c.username,
+                            "state": c.state.value,
+                            "reason": c.reason.value if c.reason else None,
+                            "messages": c.messages,
+                            "cursor": c.cursor,
+                            "top": c.top,
+                            "last_posted_at": moment(c.last_posted_at) if c.last_posted_at else None,
+                        }
+                        for c in channels
+                    ],
+                }
+            ]
+        )
+        return
+    _show(alive, totals, channels, outcomes, flags)
+
+
+async def _read(
+    config: "Config",
+) -> "tuple[Totals, list[ChannelStatus], dict[MediaOutcome, int], dict[str, int]]":
+    from monitor.store import open_reader
+
+    async with open_reader(config.database) as reader:
+        return (
+            await reader.totals(),
+            await reader.channel_status(),
+            await reader.media_outcomes(),
+            await reader.flags_by_list(),
+        )
+
+
+def _show(
+    alive: bool,
+    totals: "Totals",
+    channels: "list[ChannelStatus]",
+    outcomes: "dict[MediaOutcome, int]",
+    flags: dict[str, int],
+) -> None:
+    from rich.table import Table
+
+    console = out()
+    table = Table("channel", "state", box=None, header_style="bold", pad_edge=False)
+    for title in ("messages", "last post", "gap"):
+        table.add_column(title, justify="right")
+    table.add_column("reason")
+    for c in channels:
+        table.add_row(
+            c.username,
+            c.state.value,
+            f"{c.messages:,}",
+            moment(c.last_posted_at) if c.last_posted_at else "",
+            "yes" if c.top > c.cursor else "",
+            c.reason.value if c.reason else "",
+        )
+    console.print(table)
+    console.print()
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_row("daemon", "running" if alive else "not running")
+    facts.add_row("messages", f"{totals.messages:,} and {totals.service:,} service messages")
+    facts.add_row(
+        "media",
+        ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(outcomes.items())) or "none",
+    )
+    facts.add_row(
+        "fetched", f"{totals.media_fetched:,} items, {totals.fetched_bytes / 1e6:.1f} MB, none kept"
+    )
+    facts.add_row("flags", ", ".join(f"{count:,} by {name}" for name, count in flags.items()) or "none")
+    facts.add_row("events", f"{totals.events:,}")
+    console.print(facts)
