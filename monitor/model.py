@@ -534,7 +534,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over the whole store, for status and summaries; `fetched_bytes` over all media."""
+    """Counts over the whole store, for status and summaries.
+
+    `messages` are all, `service` those of them that are the platform's notices; `media_fetched` are items of
+    which bytes were read, `fetched_bytes` the bytes of all of them.
+    """
 
     messages: int
     service: int

@@ -50,9 +50,11 @@ class Store(Protocol):
     async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
         """Bring channels in line with the configuration.
 
-        A new username is added as DECLARED; a changed authorization (any field) is kept as a further record
-        with its event; a channel no longer declared loses its authorization (NO_AUTHORIZATION, STOPPED).
-        Declaring the same again writes nothing.
+        A new username is added as DECLARED. A changed authorization (any field, or what it covers) is kept
+        as a further record with its event; what was refused or stopped becomes DECLARED again, but what was
+        REVOKED only under another reference. A channel no longer declared, or declared without one, loses
+        its authorization (NO_AUTHORIZATION, STOPPED). Declaring the same again writes nothing. Usernames
+        are compared without regard to case. Raises ConfigError when one is declared twice.
         """
 
     async def channels(self) -> list[Channel]:
@@ -61,11 +63,15 @@ class Store(Protocol):
     async def joined(self, username: str, profile: Profile, account: str, at: datetime) -> None:
         """The channel is being collected by `account`. The first time, and after a refusal, an event.
 
-        Raises ChannelRefused(NAME_MOVED) when this username was recorded with another channel id before.
+        Raises ChannelRefused: NAME_MOVED when this username was declared or recorded with another channel
+        id before, NO_AUTHORIZATION or REVOKED when there is no authorization that holds.
         """
 
     async def refused(self, username: str, reason: Refusal, at: datetime) -> None:
-        """The channel was refused, or stopped if it was being collected. An event when the reason is new."""
+        """The channel was refused, or stopped if it was being collected. An event when the reason is new.
+
+        Raises ChannelRefused(NO_AUTHORIZATION) when the username was never declared.
+        """
 
     # -- messages
 
@@ -75,7 +81,8 @@ class Store(Protocol):
         Upserting keeps `first_seen_at`, `source` and `account` of the first record; a record edited earlier
         than the stored one changes nothing. Media that is new waits as PENDING; media that matched already
         raises its flag on each further message at once; media that was GONE, FAILED or EMPTY waits again.
-        `deleted` sets `deleted_seen_at` once, on rows that exist.
+        `deleted` sets `deleted_seen_at` once, on rows that exist; media that waits and that no message
+        carries any more is GONE.
         """
 
     async def cursor(self, channel_id: ChannelId) -> int:
@@ -92,7 +99,8 @@ class Store(Protocol):
     async def examined(self, outcome: Examined) -> int:
         """Settle one media item; raise a flag, with its event, for every message that carries it.
 
-        Returns the number of new flags. Repeating it adds nothing. An item already settled as MATCH stays so.
+        Returns the number of new flags. Repeating it adds no flag. An item already settled as MATCH stays
+        so; of an item that no message ever carried nothing is kept.
         """
 
     # -- lists and events

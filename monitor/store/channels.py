@@ -12,7 +12,6 @@ from monitor.model import (
     Authorization,
     Basis,
     Channel,
-    ChannelId,
     ChannelState,
     ChatKind,
     Declaration,
@@ -40,12 +39,10 @@ _PROFILE = ("channel_id", "created_at", "participants", "verified", "scam", "fak
 _ALL = (
     select(
         channels,
-        *(authorizations.c[name] for name in _AUTHORIZATION),
-        authorizations.c.includes,
-        authorizations.c.channel_id.label("declared_id"),
+        *authorizations.c[_AUTHORIZATION],
         func.coalesce(cursors.c.cursor, 0).label("cursor"),
     )
-    .join(authorizations, authorizations.c.authorization_id == channels.c.authorization_id)
+    .outerjoin(authorizations, authorizations.c.authorization_id == channels.c.authorization_id)
     .outerjoin(cursors, cursors.c.channel_id == channels.c.channel_id)
     .order_by(channels.c.username)
 )
@@ -66,33 +63,20 @@ def declare(conn: Connection, salt: Salt, declarations: Sequence[Declaration], a
     for declaration in declarations:
         row = known.pop(declaration.username.lower(), None)
         if row is None:
-            authorization_id = _authorize(conn, salt, declaration, at)
-            conn.execute(
-                insert(channels).values(
-                    username=declaration.username,
-                    authorization_id=authorization_id,
-                    state=ChannelState.DECLARED.value,
-                    account=declaration.account,
-                )
-            )
-            continue
-        if declaration.account not in (None, row["account"]):
-            _set(conn, row, account=declaration.account)
-        withdrawn = row["reason"] == Refusal.NO_AUTHORIZATION
-        if _declared(declaration) != {name: row[name] for name in _declared(declaration)} or withdrawn:
-            _renew(conn, row, _authorize(conn, salt, declaration, at), declaration)
+            _add(conn, salt, declaration, at)
+        else:
+            _redeclare(conn, salt, row, declaration, at)
     for row in known.values():
-        if row["reason"] != Refusal.NO_AUTHORIZATION:
-            _leave(conn, salt, row, ChannelState.STOPPED, Refusal.NO_AUTHORIZATION, at)
+        _withdraw(conn, salt, row, at)
 
 
 def joined(conn: Connection, salt: Salt, username: str, profile: Profile, account: str, at: datetime) -> None:
     """The channel is being collected; see `ports.Store.joined`."""
     row = _row(conn, username)
-    if row is None:
+    if row is None or row["authorization_id"] is None:
         raise ChannelRefused(Refusal.NO_AUTHORIZATION)
-    if row["reason"] in (Refusal.NO_AUTHORIZATION, Refusal.REVOKED):
-        raise ChannelRefused(Refusal(row["reason"]))
+    if row["reason"] == Refusal.REVOKED:
+        raise ChannelRefused(Refusal.REVOKED)
     expected = row["declared_id"] or row["channel_id"]
     if expected not in (None, profile.channel_id):
         raise ChannelRefused(Refusal.NAME_MOVED)
@@ -139,55 +123,78 @@ def _leave(
     events.append(conn, salt, EventType.CHANNEL_STOPPED if stopped else EventType.CHANNEL_REFUSED, body, at)
 
 
-def _authorize(conn: Connection, salt: Salt, declaration: Declaration, at: datetime) -> int:
-    """Keep what is declared as a further record, with its event; returns the record's id."""
-    values = _declared(declaration)
-    channel_id = values.pop("declared_id")
-    result = conn.execute(
-        insert(authorizations)
-        .values(username=declaration.username, declared_at=at, channel_id=channel_id, **values)
-        .returning(authorizations.c.authorization_id)
+def _add(conn: Connection, salt: Salt, declaration: Declaration, at: datetime) -> None:
+    conn.execute(
+        insert(channels).values(
+            username=declaration.username,
+            authorization_id=_authorize(conn, salt, declaration, at),
+            state=ChannelState.DECLARED.value,
+            account=declaration.account,
+            **_scope(declaration),
+        )
     )
-    a = declaration.authorization
-    body: dict[str, Scalar] = {
-        "username": declaration.username,
-        "channel_id": channel_id,
-        "includes": values["includes"],
-        "reference": a.reference,
-        "granted_by": a.granted_by,
-        "basis": a.basis.value,
-        "valid_from": a.valid_from.isoformat(),
-        "valid_until": a.valid_until.isoformat(),
-        "document_sha256": None if a.document_sha256 is None else a.document_sha256.hex(),
-        "approved_by": a.approved_by,
-        "terms": a.terms,
-    }
-    events.append(conn, salt, EventType.AUTHORIZATION_DECLARED, body, at)
-    return int(result.scalar_one())
 
 
-def _renew(conn: Connection, row: RowMapping, authorization_id: int, declaration: Declaration) -> None:
-    """Put a further authorization in force: what was refused or stopped may be tried again.
-
-    A revocation holds until another reference is declared. Another reference for a name that has moved
-    authorizes the channel that holds it now.
-    """
-    changes: dict[str, Any] = {"authorization_id": authorization_id}
-    new_reference = declaration.authorization.reference != row["reference"]
+def _redeclare(conn: Connection, salt: Salt, row: RowMapping, declaration: Declaration, at: datetime) -> None:
+    """A channel that was declared before: nothing is written unless something has changed."""
+    if declaration.account not in (None, row["account"]):
+        _set(conn, row, account=declaration.account)
+    authorization, scope = declaration.authorization, _scope(declaration)
+    same_scope = all(row[name] == value for name, value in scope.items())
+    if not same_scope:
+        _set(conn, row, **scope)
+    if authorization is None:
+        _withdraw(conn, salt, row, at)
+        return
+    if same_scope and all(row[name] == value for name, value in _record(authorization).items()):
+        return
+    changes: dict[str, Any] = {"authorization_id": _authorize(conn, salt, declaration, at)}
+    new_reference = authorization.reference != row["reference"]
+    # What was refused or stopped may be tried again; a revocation holds until another reference is declared.
     if row["reason"] is not None and (new_reference or row["reason"] != Refusal.REVOKED):
         changes |= {"state": ChannelState.DECLARED.value, "reason": None}
-        if row["reason"] == Refusal.NAME_MOVED and new_reference:
+        if new_reference and row["reason"] == Refusal.NAME_MOVED:
+            # Whoever holds the name now is the one authorized.
             changes |= dict.fromkeys(_PROFILE)
     _set(conn, row, **changes)
 
 
-def _declared(declaration: Declaration) -> dict[str, Any]:
-    """What is declared of a channel, as the columns hold it."""
-    values: dict[str, Any] = {name: getattr(declaration.authorization, name) for name in _AUTHORIZATION}
-    values["basis"] = declaration.authorization.basis.value
-    values["includes"] = " ".join(sorted(declaration.includes))
-    values["declared_id"] = declaration.channel_id
-    return values
+def _withdraw(conn: Connection, salt: Salt, row: RowMapping, at: datetime) -> None:
+    """The channel has no authorization any more. A revoked one stays revoked, with what was revoked."""
+    if row["authorization_id"] is not None and row["reason"] != Refusal.REVOKED:
+        _set(conn, row, authorization_id=None)
+        _leave(conn, salt, row, ChannelState.STOPPED, Refusal.NO_AUTHORIZATION, at)
+
+
+def _authorize(conn: Connection, salt: Salt, declaration: Declaration, at: datetime) -> int | None:
+    """Keep what is declared as a further record, with its event; returns the record's id."""
+    authorization, scope = declaration.authorization, _scope(declaration)
+    if authorization is None:
+        return None
+    values = _record(authorization)
+    inserted = insert(authorizations).values(username=declaration.username, declared_at=at, **scope, **values)
+    authorization_id = conn.execute(inserted.returning(authorizations.c.authorization_id)).scalar_one()
+    body: dict[str, Scalar] = {
+        **scope,
+        **values,
+        "username": declaration.username,
+        "valid_from": authorization.valid_from.isoformat(),
+        "valid_until": authorization.valid_until.isoformat(),
+        "document_sha256": authorization.document_sha256.hex() if authorization.document_sha256 else None,
+    }
+    events.append(conn, salt, EventType.AUTHORIZATION_DECLARED, body, at)
+    return int(authorization_id)
+
+
+def _record(authorization: Authorization) -> dict[str, Any]:
+    """An authorization as its columns hold it."""
+    values = {name: getattr(authorization, name) for name in _AUTHORIZATION}
+    return values | {"basis": authorization.basis.value}
+
+
+def _scope(declaration: Declaration) -> dict[str, Any]:
+    """What an authorization covers, as the columns hold it."""
+    return {"includes": " ".join(sorted(declaration.includes)), "declared_id": declaration.channel_id}
 
 
 def _row(conn: Connection, username: str) -> RowMapping | None:
@@ -201,11 +208,10 @@ def _set(conn: Connection, row: RowMapping, **values: Any) -> None:
 
 
 def _channel(row: RowMapping) -> Channel:
-    authorization = {name: row[name] for name in _AUTHORIZATION} | {"basis": Basis(row["basis"])}
     return Channel(
         username=row["username"],
         state=ChannelState(row["state"]),
-        authorization=Authorization(**authorization),
+        authorization=None if row["authorization_id"] is None else _authorization(row),
         reason=None if row["reason"] is None else Refusal(row["reason"]),
         profile=None if row["channel_id"] is None else _profile(row),
         cursor=MessageId(row["cursor"]),
@@ -214,13 +220,11 @@ def _channel(row: RowMapping) -> Channel:
     )
 
 
+def _authorization(row: RowMapping) -> Authorization:
+    values = {name: row[name] for name in _AUTHORIZATION}
+    return Authorization(**(values | {"basis": Basis(row["basis"])}))
+
+
 def _profile(row: RowMapping) -> Profile:
-    return Profile(
-        channel_id=ChannelId(row["channel_id"]),
-        created_at=row["created_at"],
-        participants=row["participants"],
-        verified=bool(row["verified"]),
-        scam=bool(row["scam"]),
-        fake=bool(row["fake"]),
-        linked_channel_id=row["linked_channel_id"],
-    )
+    values = {name: row[name] for name in _PROFILE}
+    return Profile(**(values | {name: bool(row[name]) for name in ("verified", "scam", "fake")}))

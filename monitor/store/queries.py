@@ -66,7 +66,7 @@ FLAGS = (
 
 CHANNELS = (
     select(channels, authorizations.c.reference.label("authorization"), authorizations.c.valid_until)
-    .join(authorizations, authorizations.c.authorization_id == channels.c.authorization_id)
+    .outerjoin(authorizations, authorizations.c.authorization_id == channels.c.authorization_id)
     .order_by(channels.c.username)
 )
 """Every channel ever declared, by username."""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor.errors import StoreUnavailable
 from monitor.model import (
+    Channel,
     ChannelId,
     ChannelState,
     Event,
@@ -20,9 +21,11 @@ from monitor.model import (
     MessageId,
     MessageKind,
     Refusal,
+    SessionState,
     Totals,
 )
-from monitor.store import engine, migrate, queries
+from monitor.store import accounts, engine, migrate, queries
+from monitor.store.channels import all_channels
 from monitor.store.events import body_of
 from monitor.store.schema import cases, channels, cursors, events, flag_matches, flags, media, messages
 
@@ -80,19 +83,19 @@ class Reader:
 
     # -- streams, in a fixed order
 
-    def messages(self) -> AsyncIterator[Row]:
+    def message_rows(self) -> AsyncIterator[Row]:
         """Every message, by channel and message id: the columns of the table but for what is only ours,
         with `media_outcome` and `restriction` ("platform:reason", joined by blanks)."""
         return self._stream(queries.MESSAGES)
 
-    def flags(self) -> AsyncIterator[Row]:
+    def flag_rows(self) -> AsyncIterator[Row]:
         """One row a flag and case, with the flag's best match in that case, by flag and case.
 
         Exact matches come before perceptual ones, then the least distance. With the message's address.
         """
         return self._stream(queries.FLAGS)
 
-    def channels(self) -> AsyncIterator[Row]:
+    def channel_rows(self) -> AsyncIterator[Row]:
         """Every channel ever declared, with its authorization's reference and end, by username."""
         return self._stream(queries.CHANNELS)
 
@@ -101,6 +104,16 @@ class Reader:
         query = select(events).where(events.c.seq >= first).order_by(events.c.seq)
         async for row in self._stream(query):
             yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
+
+    # -- what the store also answers
+
+    async def session(self, account: str) -> SessionState | None:
+        """The account's saved session, or None."""
+        return await self.run(accounts.load, account)
+
+    async def channels(self) -> list[Channel]:
+        """All channels ever declared, by username."""
+        return await self.run(all_channels)
 
     # -- counts
 
@@ -155,7 +168,7 @@ def _totals(conn: Connection) -> Totals:
     by_kind = dict(_all(conn, select(messages.c.kind, func.count()).group_by(messages.c.kind)))
     number = select(func.count())
     return Totals(
-        messages=by_kind.get(MessageKind.MESSAGE, 0),
+        messages=sum(by_kind.values()),
         service=by_kind.get(MessageKind.SERVICE, 0),
         media=count(number.select_from(media)),
         media_pending=count(number.where(media.c.outcome == MediaOutcome.PENDING.value)),

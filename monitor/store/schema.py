@@ -29,7 +29,6 @@ from monitor.model import (
     MediaKind,
     MediaOutcome,
     MessageKind,
-    Refusal,
     Source,
 )
 from monitor.store.columns import Bool, Int, Time, exactly, one_of, truth, word
@@ -92,7 +91,7 @@ authorizations = _table(
     Column("approved_by", Text),
     Column("terms", Text),
     Column("includes", Text, nullable=False),  # chat kinds, sorted, joined by blanks
-    Column("channel_id", Int),  # as declared, where it is
+    Column("declared_id", Int),
     word("username", 32),
     one_of("basis", Basis),
     exactly("document_sha256", 32),
@@ -101,9 +100,9 @@ authorizations = _table(
 channels = _table(
     "channels",
     Column("username", Text, primary_key=True),
-    Column(
-        "authorization_id", Int, ForeignKey("authorizations.authorization_id"), nullable=False
-    ),  # the last declared one
+    Column("authorization_id", Int, ForeignKey("authorizations.authorization_id")),  # the one in force
+    Column("includes", Text, nullable=False),
+    Column("declared_id", Int),  # the channel id that the declaration insists on
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("account", Text),
@@ -116,7 +115,7 @@ channels = _table(
     Column("linked_channel_id", Int),
     word("username", 32),
     one_of("state", ChannelState),
-    one_of("reason", Refusal),
+    word("reason"),  # not a list of values: more reasons will come
     word("account"),
     truth("verified"),
     truth("scam"),

@@ -5,13 +5,13 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from monitor import __version__
 from monitor.model import (
     Batch,
     Channel,
@@ -87,12 +87,12 @@ class SqlStore:
         self._path = path
         self._writing = writing
         self._salt = salt
-        self._version = version("channel-monitor")
+        self._version = __version__
         self._one_at_a_time = asyncio.Lock()
         self._running: set[asyncio.Task[object]] = set()
 
     async def session(self, account: str) -> SessionState | None:
-        return await self.reader.run(accounts.load, account)
+        return await self.reader.session(account)
 
     async def save_session(self, state: SessionState) -> None:
         await self._write(accounts.save, state)
@@ -104,7 +104,7 @@ class SqlStore:
         await self._write(channels.declare, self._salt, declarations, at)
 
     async def channels(self) -> list[Channel]:
-        return await self.reader.run(channels.all_channels)
+        return await self.reader.channels()
 
     async def joined(self, username: str, profile: Profile, account: str, at: datetime) -> None:
         await self._write(channels.joined, self._salt, username, profile, account, at)

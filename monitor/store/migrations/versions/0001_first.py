@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("approved_by", Text),
         sa.Column("terms", Text),
         sa.Column("includes", Text, nullable=False),
-        sa.Column("channel_id", Int),
+        sa.Column("declared_id", Int),
         sa.PrimaryKeyConstraint("authorization_id"),
         word("username", 32),
         one_of("basis", "owner_consent ethics_approval statutory_mandate contract"),
@@ -144,7 +144,9 @@ def upgrade() -> None:
     table(
         "channels",
         sa.Column("username", Text, nullable=False),
-        sa.Column("authorization_id", Int, nullable=False),
+        sa.Column("authorization_id", Int),
+        sa.Column("includes", Text, nullable=False),
+        sa.Column("declared_id", Int),
         sa.Column("state", Text, nullable=False),
         sa.Column("reason", Text),
         sa.Column("account", Text),
@@ -158,12 +160,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("username"),
         word("username", 32),
         one_of("state", "declared collecting refused stopped"),
-        one_of(
-            "reason",
-            "no_authorization authorization_not_yet_valid authorization_expired authorization_revoked "
-            "invite_link join_request_needed private name_moved not_found not_a_channel "
-            "kind_not_included gone",
-        ),
+        word("reason"),
         word("account"),
         truth("verified"),
         truth("scam"),
