@@ -214,14 +214,14 @@ async def _pause(collecting: "asyncio.Task[None]", seconds: float = 0.1) -> None
 
 async def _joined(config: Config) -> bool:
     async with open_reader(config.database) as reader:
-        channels = await reader.declared()
+        channels = await reader.channels()
     return len(channels) > 0 and all(channel.state is not ChannelState.DECLARED for channel in channels)
 
 
 async def _settled(config: Config, shown: Showcase) -> bool:
     async with open_reader(config.database) as reader:
         totals = await reader.totals()
-    return totals.messages >= shown.posted and totals.media_pending == 0
+    return totals.messages - totals.service >= shown.posted and totals.media_pending == 0
 
 
 async def _chatter(collecting: "asyncio.Task[None]", shown: Showcase, stop: asyncio.Event) -> None:
@@ -258,13 +258,13 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
     with path.open(encoding="utf-8", newline="") as file:
         flagged = {(int(row["channel_id"]), int(row["message_id"])) for row in csv.DictReader(file)}
     async with open_reader(config.database) as reader:
-        totals, channels = await reader.totals(), await reader.declared()
+        totals, channels = await reader.totals(), await reader.channels()
     return Summary(
         server=f"test data centre on {cluster.host}:{cluster.port(1)}",
         channels_joined=[c.username for c in channels if c.state is ChannelState.COLLECTING],
         channels_refused={c.username: c.reason.value for c in channels if c.reason is not None},
         messages_posted=shown.posted,
-        messages_recorded=totals.messages,
+        messages_recorded=totals.messages - totals.service,
         media_fetched=totals.media_fetched,
         bytes_fetched=totals.fetched_bytes,
         flags=totals.flags,

@@ -25,7 +25,7 @@ def list_channels(config: ConfigOption = None, json: JsonOption = False) -> None
 
     async def read() -> list[Channel]:
         async with open_reader(settings.database) as reader:
-            return await reader.declared()
+            return await reader.channels()
 
     channels = asyncio.run(read()) if settings.database.exists() else []
     rows: list[dict[str, object]] = [

@@ -48,7 +48,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             [
                 {
                     "running": alive,
-                    "messages": totals.messages,
+                    "messages": totals.messages - totals.service,
                     "service": totals.service,
                     "media": totals.media,
                     "media_pending": totals.media_pending,
@@ -118,7 +118,7 @@ def _show(
     console.print()
     facts = Table(show_header=False, box=None, pad_edge=False)
     facts.add_row("daemon", "running" if alive else "not running")
-    facts.add_row("messages", f"{totals.messages:,} and {totals.service:,} service messages")
+    facts.add_row("messages", f"{totals.messages - totals.service:,} and {totals.service:,} service messages")
     facts.add_row(
         "media",
         ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(outcomes.items())) or "none",

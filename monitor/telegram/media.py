@@ -102,7 +102,7 @@ class Download:
     async def chunks(self) -> AsyncIterator[bytes]:
         """See ports.Download. Goes on where it was when a reference expires or a short pause is asked for."""
         offset, attempts = 0, 0
-        while True:
+        while self._location.size > 0:
             source = self._connection.client.iter_download(
                 self._location.place,
                 offset=offset,

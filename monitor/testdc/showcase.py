@@ -39,7 +39,7 @@ class Showcase:
     files: dict[str, bytes]
     planted: set[tuple[int, int]] = field(default_factory=set)
     moved_from: int = 0
-    random: random.Random = field(default_factory=random.Random)
+    chance: random.Random = field(default_factory=random.Random)
 
     @property
     def posted(self) -> int:
@@ -48,7 +48,7 @@ class Showcase:
 
     def words(self) -> str:
         """A few marker words; `MARKER` occurs in each."""
-        return " ".join(MARKER + "".join(self.random.choices("bdfgklmnprstv", k=6)) for _ in range(4))
+        return " ".join(MARKER + "".join(self.chance.choices("bdfgklmnprstv", k=6)) for _ in range(4))
 
     def live(self) -> Iterator[Post]:
         """Posts that arrive while the demo runs: text, an edit, a new picture, two planted copies."""
@@ -90,10 +90,12 @@ def showcase(world: World, seed: int) -> Showcase:
     """
     chance = random.Random(seed)  # noqa: S311 — repeatable on purpose
     user = world.user(phone=PHONE, code=CODE)
-    kinds = {"open_forum": "group"}
     channels = {
         name: world.channel(
-            name, title=f"{MARKER}title {name}", kind=kinds.get(name, "broadcast"), participants=1000
+            name,
+            title=f"{MARKER}title {name}",
+            kind="group" if name == "open_forum" else "broadcast",
+            participants=1000,
         )
         for name in (*JOINED, EXPIRED)
     }
@@ -109,7 +111,7 @@ def showcase(world: World, seed: int) -> Showcase:
         pictures={f"picture-{n}": picture(n) for n in range(1, 6)},
         files={f"file-{n}": chance.randbytes(20_000 + 1000 * n) for n in range(1, 5)},
         moved_from=before.id,
-        random=chance,
+        chance=chance,
     )
     for name in (EXPIRED, BY_REQUEST, MOVED):
         for _ in range(5):
@@ -127,7 +129,7 @@ def _archive(shown: Showcase) -> None:
     channel = shown.channels["daily_archive"]
     start = shown.world.seconds(None) - ARCHIVE_POSTS * HOUR
     for hour in range(ARCHIVE_POSTS):
-        channel.post(shown.words(), date=start + hour * HOUR, views=shown.random.randrange(10_000))
+        channel.post(shown.words(), date=start + hour * HOUR, views=shown.chance.randrange(10_000))
         if hour % 500 == 250:
             channel.service("pin", channel.top)
 
@@ -136,7 +138,7 @@ def _pictures(shown: Showcase) -> None:
     """Ordinary pictures, near misses among them, and the listed ones: as they are, recompressed, resized."""
     channel, world = shown.channels["city_pictures"], shown.world
     for number in range(PICTURES):
-        width, height = shown.random.choice(((640, 480), (800, 600), (480, 640)))
+        width, height = shown.chance.choice(((480, 360), (400, 300), (360, 480)))
         photo = world.photo(picture(1000 + number, width, height), dc=1 + number % 2)
         if number % 10 == 0:
             channel.album([photo, world.photo(picture(2000 + number, 400, 300))], shown.words())
@@ -160,7 +162,7 @@ def _files(shown: Showcase) -> None:
     """Ordinary files, near misses with one byte changed, and the listed ones."""
     channel, world = shown.channels["file_corner"], shown.world
     for number in range(FILES):
-        data = shown.random.randbytes(2_000 + 500 * number)
+        data = shown.chance.randbytes(2_000 + 500 * number)
         document = world.document(
             data, name=f"{shown.words()}.zip", mime="application/zip", dc=1 + number % 2
         )
