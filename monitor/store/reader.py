@@ -1,7 +1,7 @@
 """Reading what is committed: streams for exports, counts for status. Nothing here can write."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,29 +81,30 @@ class Reader:
                 f"{self._path}: has the schema of an older version; the daemon upgrades it when it starts"
             )
 
-    # -- streams, in a fixed order
+    # -- streams, in a fixed order; close those that are not read to their end (contextlib.aclosing)
 
-    def message_rows(self) -> AsyncIterator[Row]:
+    def message_rows(self) -> AsyncGenerator[Row, None]:
         """Every message, by channel and message id: the columns of the table but for what is only ours,
         with `media_outcome` and `restriction` ("platform:reason", joined by blanks)."""
         return self._stream(queries.MESSAGES)
 
-    def flag_rows(self) -> AsyncIterator[Row]:
+    def flag_rows(self) -> AsyncGenerator[Row, None]:
         """One row a flag and case, with the flag's best match in that case, by flag and case.
 
         Exact matches come before perceptual ones, then the least distance. With the message's address.
         """
         return self._stream(queries.FLAGS)
 
-    def channel_rows(self) -> AsyncIterator[Row]:
+    def channel_rows(self) -> AsyncGenerator[Row, None]:
         """Every channel ever declared, with its authorization's reference and end, by username."""
         return self._stream(queries.CHANNELS)
 
-    async def events(self, first: int = 0) -> AsyncIterator[Event]:
+    async def events(self, first: int = 0) -> AsyncGenerator[Event, None]:
         """Events from sequence number `first` on, in order."""
         query = select(events).where(events.c.seq >= first).order_by(events.c.seq)
-        async for row in self._stream(query):
-            yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
+        async with aclosing(self._stream(query)) as rows:
+            async for row in rows:
+                yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
 
     # -- what the store also answers
 
@@ -148,7 +149,7 @@ class Reader:
             async with self._engine.begin() as conn:
                 return await conn.run_sync(work, *args, **kwargs)
 
-    async def _stream(self, query: Select[*tuple[Any, ...]]) -> AsyncIterator[Row]:
+    async def _stream(self, query: Select[*tuple[Any, ...]]) -> AsyncGenerator[Row, None]:
         with engine.mapped(self._path):
             async with self._engine.begin() as conn:
                 result = await conn.stream(query)

@@ -1,0 +1,1 @@
+"""What leaves the project: exports, each with an event of its own."""

@@ -1,0 +1,66 @@
+"""A file that is there whole, or not at all."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from monitor.errors import InputError
+
+
+class Written:
+    """A private file (0600) beside its destination, until `keep` puts it there."""
+
+    def __init__(self, path: Path, descriptor: int, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._digest = hashlib.sha256()
+        self._file = os.fdopen(descriptor, "wb")
+
+    def write(self, text: str) -> None:
+        """Append the text, in UTF-8."""
+        data = text.encode()
+        self._digest.update(data)
+        self._file.write(data)
+
+    def close(self) -> str:
+        """Make what was written durable; returns its SHA-256 in hex."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return self._digest.hexdigest()
+
+    def keep(self) -> None:
+        """Put the file at its destination, in place of what was there."""
+        os.replace(self._name, self._path)
+
+    def discard(self) -> None:
+        """Leave nothing behind; nothing happens after `keep`."""
+        self._file.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._name)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Written]:
+    """A file that appears at `path` when it is kept, and not otherwise. A file that is there is replaced.
+
+    Raises InputError when `path` is something else than a file, or its folder cannot be written to.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file; give the path of a file to write")
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent
+        )
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written: {e.strerror}; give a path in a folder of yours") from e
+    written = Written(path, descriptor, name)
+    try:
+        yield written
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written: {e.strerror}") from e
+    finally:
+        written.discard()
