@@ -55,8 +55,9 @@ _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 MAGIC_BYTES = 18
 """How many first bytes `looks_like_picture` needs."""
 
-# What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt files.
-# UnidentifiedImageError and binascii.Error are among them by descent (OSError, ValueError).
+# What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt
+# files. By descent UnidentifiedImageError (OSError), NotImplementedError and RecursionError (RuntimeError)
+# are among them; RuntimeError itself is what the AVIF decoder raises.
 _BROKEN = (
     OSError,
     ValueError,
@@ -71,8 +72,7 @@ _BROKEN = (
     OverflowError,
     ZeroDivisionError,
     MemoryError,
-    RecursionError,
-    NotImplementedError,
+    RuntimeError,
     zlib.error,
 )
 
