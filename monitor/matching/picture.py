@@ -8,6 +8,7 @@ and python-threatexchange hash, and so what lists hold. 16 bit keeps the high by
 import importlib
 import io
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -77,6 +78,7 @@ _BROKEN = (
 )
 
 _ORIENTATION = 0x0112
+_PILLOW: object = re.compile(r"PIL\.")
 
 
 def looks_like_picture(head: bytes) -> bool:
@@ -162,7 +164,7 @@ def _eight_bit(image: "Image.Image") -> "Image.Image":
             (w for w in (1.0, 255.0, 65_535.0) if top <= w and (w > 1 or image.mode == "F")), 2.0**32
         )
         scaled = np.clip(values * (255.0 / white), 0, 255)
-    return Image.fromarray(scaled.astype(np.uint8), "L")
+    return Image.fromarray(scaled.astype(np.uint8))
 
 
 @cache
@@ -180,7 +182,10 @@ def _formats() -> tuple[str, ...]:
 def _quiet() -> None:
     # Warnings about a file's oddities change nothing here, and none may become a line on the daemon's
     # standard error. At DEBUG Pillow logs the text of tags, which a sender wrote.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # Asked each time, as a test runner sets the filters anew, and added once: a change of filters makes Python
+    # repeat warnings that it has shown before.
+    if all(entry[3] != _PILLOW for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     logger = logging.getLogger("PIL")
     if logger.level < logging.INFO:
         logger.setLevel(logging.INFO)

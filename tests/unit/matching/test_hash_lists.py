@@ -125,7 +125,8 @@ def test_the_same_pair_counts_once_and_others_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "defaults"), [(Algorithm.MD5, (0, 0)), (Algorithm.DHASH, (8, 50)), (Algorithm.PDQ, (31, 50))]
+    ("algorithm", "defaults"),
+    [(Algorithm.MD5, (0, 0)), (Algorithm.DHASH, (8, 50)), (Algorithm.PDQ, (31, 50))],
 )
 def test_thresholds_have_defaults(tmp_path: Path, algorithm: Algorithm, defaults: tuple[int, int]) -> None:
     version = loaded(written(tmp_path, value(1, algorithm.size).hex()), algorithm=algorithm).version
@@ -144,7 +145,9 @@ def test_thresholds_have_defaults(tmp_path: Path, algorithm: Algorithm, defaults
         (Algorithm.PDQ, {"format": "xml"}),
     ],
 )
-def test_impossible_settings_are_refused(tmp_path: Path, algorithm: Algorithm, changes: dict[str, Any]) -> None:
+def test_impossible_settings_are_refused(
+    tmp_path: Path, algorithm: Algorithm, changes: dict[str, Any]
+) -> None:
     path = written(tmp_path, value(1, algorithm.size).hex())
     assert str(path) in refusal(path, algorithm=algorithm, **changes)
 
@@ -156,11 +159,11 @@ def test_bad_lines_are_named_by_number_and_never_quoted(tmp_path: Path) -> None:
     good = A.hex()
     lines = [good, "zanzibar", f"{good},two words", f'{good},"e', f"{good},e", good[:-1] + "g", "x", "y", "z"]
     path = written(tmp_path, "\n".join(lines))
-    message = refusal(path)
-    assert message == (
-        f"{path}: 7 bad lines, nothing was loaded: line 2: not the 64 hex digits of pdq; line 3: the entry is not"
-        " made of letters, digits and . _ : -, at most 64; line 4: quotes that do not match; line 6: not the 64"
-        " hex digits of pdq; line 7: not the 64 hex digits of pdq; and 2 more"
+    hexes = "not the 64 hex digits of pdq"
+    assert refusal(path) == (
+        f"{path}: 7 bad lines, nothing was loaded: line 2: {hexes};"
+        " line 3: the entry is not made of letters, digits and . _ : -, at most 64;"
+        f" line 4: quotes that do not match; line 6: {hexes}; line 7: {hexes}; and 2 more"
     )
 
 
@@ -183,7 +186,7 @@ def test_a_label_is_short_and_printable(tmp_path: Path, label: str) -> None:
         (A.hex().encode() + b",a b\n", "1 bad line, nothing"),
         (A.hex().encode() + b"\rx", "1 bad line, nothing"),
         (f"{A.hex()[:62]} 0".encode(), "line 1: not the 64 hex digits"),
-        (f"{A.hex()[:62]}٠٠".encode(), "line 1: not the 64 hex digits"),
+        (f"{A.hex()[:62]}\u0660\u0660".encode(), "line 1: not the 64 hex digits"),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
@@ -203,12 +206,19 @@ def test_what_is_not_a_file_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @settings(
-    derandomize=True, deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     data=st.one_of(
         st.binary(max_size=300),
-        st.lists(st.sampled_from([A.hex(), "hash", ",", '"', "\n", "\r", "\t", "#", " ", "\ufeff", "e-1", "é", "\0"]))
+        st.lists(
+            st.sampled_from(
+                [A.hex(), "hash", ",", '"', "\n", "\r", "\t", "#", " ", "\ufeff", "e-1", "é", "\0"]
+            )
+        )
         .map("".join)
         .map(str.encode),
     ),

@@ -38,7 +38,12 @@ async def test_a_picture_has_all_six_hashes_however_it_is_cut(chunk: int) -> Non
     data = jpeg()
     image = hash_image(data)
     found = await hashed(data, chunk)
-    assert (found.width, found.height, found.quality, found.undecodable) == (320, 240, image.pdq_quality, False)
+    assert (found.width, found.height, found.quality, found.undecodable) == (
+        320,
+        240,
+        image.pdq_quality,
+        False,
+    )
     assert values(found) == {
         Algorithm.MD5: hashlib.md5(data, usedforsecurity=False).digest(),
         Algorithm.SHA1: hashlib.sha1(data, usedforsecurity=False).digest(),
@@ -49,7 +54,9 @@ async def test_a_picture_has_all_six_hashes_however_it_is_cut(chunk: int) -> Non
     }
 
 
-@pytest.mark.parametrize("data", [b"x", b"\xff\xd8", b"%PDF-1.7 and so on", random.Random(1).randbytes(300_000)])
+@pytest.mark.parametrize(
+    "data", [b"x", b"\xff\xd8", b"%PDF-1.7 and so on", random.Random(1).randbytes(300_000)]
+)
 async def test_other_files_have_digests_alone(data: bytes) -> None:
     found = await hashed(data, 100_000)
     assert values(found) == {a: hashlib.new(a, data).digest() for a in Algorithm if a.exact}
@@ -72,7 +79,10 @@ async def test_no_bytes_are_an_error() -> None:
 
 async def test_a_picture_above_the_limits_has_digests_and_is_undecodable() -> None:
     data = jpeg()
-    for hasher in (InProcessHasher(max_picture_bytes=len(data) - 1), InProcessHasher(max_pixels=320 * 240 - 1)):
+    for hasher in (
+        InProcessHasher(max_picture_bytes=len(data) - 1),
+        InProcessHasher(max_pixels=320 * 240 - 1),
+    ):
         found = await hashed(data, hasher=hasher)
         assert values(found)[Algorithm.SHA256] == hashlib.sha256(data).digest()
         assert found.undecodable
@@ -80,7 +90,9 @@ async def test_a_picture_above_the_limits_has_digests_and_is_undecodable() -> No
     assert not (await hashed(data, hasher=exactly)).undecodable
 
 
-@pytest.mark.parametrize("head", [b"%PDF-1.7", b"\xff\xd8\xff\xe0"], ids=["a document", "a picture over the limit"])
+@pytest.mark.parametrize(
+    "head", [b"%PDF-1.7", b"\xff\xd8\xff\xe0"], ids=["a document", "a picture over the limit"]
+)
 async def test_what_will_not_be_decoded_is_not_kept(head: bytes) -> None:
     hashing = InProcessHasher(max_picture_bytes=1_000_000).start()
     chunk = bytes(500_000)

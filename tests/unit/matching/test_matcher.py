@@ -11,7 +11,8 @@ from monitor.matching import HashList, ListMatcher, load_list
 from monitor.model import Algorithm, Hash, ListAction, Match, MediaHashes, Terms
 from monitor.ports import Matcher
 
-ITEM = {algorithm: np.random.default_rng(5).bytes(algorithm.size) for algorithm in Algorithm}
+RANDOM = np.random.default_rng(5)
+ITEM = {algorithm: RANDOM.bytes(algorithm.size) for algorithm in Algorithm}
 
 
 def near(value: bytes, distance: int, first: int = 0) -> bytes:
@@ -27,7 +28,9 @@ def item(*algorithms: Algorithm, quality: int | None = 90) -> MediaHashes:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Any:
-    def made(name: str, algorithm: Algorithm, *entries: tuple[str, bytes], action: str = "flag", **more: Any) -> HashList:
+    def made(
+        name: str, algorithm: Algorithm, *entries: tuple[str, bytes], action: str = "flag", **more: Any
+    ) -> HashList:
         path = tmp_path / f"{name}.csv"
         path.write_text("".join(f"{value.hex()},{entry}\n" for entry, value in entries))
         return load_list(
@@ -58,7 +61,9 @@ def test_a_match_says_list_version_entry_distance_threshold_and_quality(make: An
 def test_the_threshold_itself_matches_and_one_more_does_not(make: Any, algorithm: Algorithm) -> None:
     limit = {"pdq": 31, "phash": 8, "dhash": 8}.get(algorithm, 0)
     value = ITEM[algorithm]
-    matcher = ListMatcher([make("a", algorithm, ("at", near(value, limit)), ("over", near(value, limit + 1)))])
+    matcher = ListMatcher(
+        [make("a", algorithm, ("at", near(value, limit)), ("over", near(value, limit + 1)))]
+    )
     assert found(matcher, item()) == [("a", "at", limit)]
 
 
@@ -106,7 +111,9 @@ def test_the_nearest_comes_first_and_exact_before_perceptual(make: Any) -> None:
 
 def test_an_entry_with_several_hashes_matches_once_with_its_nearest(make: Any) -> None:
     pdq = ITEM[Algorithm.PDQ]
-    hashes = make("a", Algorithm.PDQ, ("e", near(pdq, 20)), ("e", near(pdq, 5)), ("e", near(pdq, 8)), ("f", pdq))
+    hashes = make(
+        "a", Algorithm.PDQ, ("e", near(pdq, 20)), ("e", near(pdq, 5)), ("e", near(pdq, 8)), ("f", pdq)
+    )
     assert found(ListMatcher([hashes]), item()) == [("a", "f", 0), ("a", "e", 5)]
 
 
@@ -125,7 +132,10 @@ def test_an_algorithm_only_meets_lists_of_its_own(make: Any) -> None:
 
 
 def test_bytes_on_an_ignore_list_have_no_match_at_all(make: Any) -> None:
-    flagging = [make("a", Algorithm.MD5, ("e", ITEM[Algorithm.MD5])), make("b", Algorithm.PDQ, ("e", ITEM[Algorithm.PDQ]))]
+    flagging = [
+        make("a", Algorithm.MD5, ("e", ITEM[Algorithm.MD5])),
+        make("b", Algorithm.PDQ, ("e", ITEM[Algorithm.PDQ])),
+    ]
     ignoring = make("good", Algorithm.SHA1, ("g", ITEM[Algorithm.SHA1]), action="ignore")
     assert len(found(ListMatcher(flagging), item())) == 2
     assert found(ListMatcher([*flagging, ignoring]), item()) == []
@@ -136,7 +146,13 @@ def test_a_perceptual_ignore_takes_what_is_no_nearer_and_never_an_exact_match(ma
     matcher = ListMatcher(
         [
             make("good", Algorithm.PDQ, ("g", near(pdq, 12)), action="ignore"),
-            make("a", Algorithm.PDQ, ("nearer", near(pdq, 11)), ("as-near", near(pdq, 12, 50)), ("far", near(pdq, 20))),
+            make(
+                "a",
+                Algorithm.PDQ,
+                ("nearer", near(pdq, 11)),
+                ("as-near", near(pdq, 12, 50)),
+                ("far", near(pdq, 20)),
+            ),
             make("b", Algorithm.MD5, ("file", ITEM[Algorithm.MD5])),
             make("c", Algorithm.DHASH, ("other", near(ITEM[Algorithm.DHASH], 8))),
         ]
@@ -145,7 +161,9 @@ def test_a_perceptual_ignore_takes_what_is_no_nearer_and_never_an_exact_match(ma
 
 
 def test_an_ignore_list_never_shows_in_the_result(make: Any) -> None:
-    assert not found(ListMatcher([make("good", Algorithm.PDQ, ("g", ITEM[Algorithm.PDQ]), action="ignore")]), item())
+    assert not found(
+        ListMatcher([make("good", Algorithm.PDQ, ("g", ITEM[Algorithm.PDQ]), action="ignore")]), item()
+    )
 
 
 # -- building
