@@ -253,9 +253,10 @@ def _lines(path: Path | str, seen: Callable[[bytes], None]) -> Iterator[tuple[in
 def _text(path: Path | str, number: int, line: bytes) -> str:
     if len(line) > MAX_LINE:
         raise HashListError(f"{path}: line {number} is longer than {MAX_LINE} bytes")
-    if b"\0" in line:
-        raise HashListError(f"{path}: line {number} holds a zero byte; the list must be UTF-8 text")
     try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         raise HashListError(f"{path}: line {number} is not UTF-8") from None
+    if "\0" in text:
+        raise HashListError(f"{path}: line {number} holds a zero byte; a list is text")
+    return text.rstrip("\r\n")

@@ -8,6 +8,7 @@ and python-threatexchange hash, and so what lists hold. 16 bit keeps the high by
 import importlib
 import io
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -55,8 +56,9 @@ _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 MAGIC_BYTES = 18
 """How many first bytes `looks_like_picture` needs."""
 
-# What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt files.
-# UnidentifiedImageError and binascii.Error are among them by descent (OSError, ValueError).
+# What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt
+# files. By descent UnidentifiedImageError (OSError), NotImplementedError and RecursionError (RuntimeError)
+# are among them; RuntimeError itself is what the AVIF decoder raises.
 _BROKEN = (
     OSError,
     ValueError,
@@ -71,12 +73,12 @@ _BROKEN = (
     OverflowError,
     ZeroDivisionError,
     MemoryError,
-    RecursionError,
-    NotImplementedError,
+    RuntimeError,
     zlib.error,
 )
 
 _ORIENTATION = 0x0112
+_PILLOW: object = re.compile(r"PIL\.")
 
 
 def looks_like_picture(head: bytes) -> bool:
@@ -162,7 +164,7 @@ def _eight_bit(image: "Image.Image") -> "Image.Image":
             (w for w in (1.0, 255.0, 65_535.0) if top <= w and (w > 1 or image.mode == "F")), 2.0**32
         )
         scaled = np.clip(values * (255.0 / white), 0, 255)
-    return Image.fromarray(scaled.astype(np.uint8), "L")
+    return Image.fromarray(scaled.astype(np.uint8))
 
 
 @cache
@@ -180,7 +182,10 @@ def _formats() -> tuple[str, ...]:
 def _quiet() -> None:
     # Warnings about a file's oddities change nothing here, and none may become a line on the daemon's
     # standard error. At DEBUG Pillow logs the text of tags, which a sender wrote.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # Asked each time, as a test runner sets the filters anew, and added once: a change of filters makes Python
+    # repeat warnings that it has shown before.
+    if all(entry[3] != _PILLOW for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     logger = logging.getLogger("PIL")
     if logger.level < logging.INFO:
         logger.setLevel(logging.INFO)
