@@ -58,6 +58,7 @@ class Collector:
     _due: dict[ChannelId, None] = field(default_factory=dict)
     _reading: set[ChannelId] = field(default_factory=set)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
+    _refusals: dict[str, Refusal] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled. Raises FatalError when the account cannot go on."""
@@ -182,6 +183,7 @@ class Collector:
         await store.joined(name, standing.profile, self.account, self.tools.clock())
         if channel_id not in self._names:
             log.info("channel joined", extra={"channel": name})
+            self._refusals.pop(name, None)
             self._names[channel_id] = declaration
             live.channels.add(channel_id)
             self.lags([channel_id])

@@ -93,7 +93,7 @@ async def demo(out: Path, *, serve: bool, say: Say, progress: Progress, stop: as
         running = asyncio.Event()
         collecting = asyncio.create_task(daemon.run(prepared, running, progress), name="daemon")
         try:
-            await _lively(collecting, config, cluster, shown)
+            await _lively(collecting, config, cluster, shown, say)
             summary = await _summary(config, cluster, shown, started)
             if serve:
                 say(f"serving until Ctrl-C; try: monitor status --config {config.path}")
@@ -200,6 +200,7 @@ async def _lively(
         for number, _ in enumerate(shown.live()):
             await _pause(collecting, LIVE_INTERVAL)
             if number == 2:
+                say("cutting the connection; the daemon connects again and looks for what it missed")
                 cluster.cut()
         while not await _settled(config, shown):
             await _pause(collecting)

@@ -28,7 +28,7 @@ def demo(
     from monitor.demo import demo as play
     from monitor.demo import folder
 
-    logs.set_up(logging.WARNING)
+    logs.set_up(logging.ERROR)  # refusals and the cut are part of the show, and of its summary
     place = folder(out_dir)
 
     async def until_done() -> "Summary":
