@@ -191,7 +191,7 @@ async def _sign_in(prepared: daemon.Prepared) -> None:
 
 
 async def _lively(
-    collecting: "asyncio.Task[None]", config: Config, cluster: Cluster, shown: Showcase
+    collecting: "asyncio.Task[None]", config: Config, cluster: Cluster, shown: Showcase, say: Say
 ) -> None:
     """Live posts and edits, one connection cut, then patience until everything is recorded and examined."""
     async with asyncio.timeout(PATIENCE):

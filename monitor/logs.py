@@ -40,7 +40,7 @@ class Formatter(logging.Formatter):
         return f"{line} {extra}".rstrip()
 
 
-def set_up(level: int = logging.INFO) -> None:
+def set_up(level: int = logging.WARNING) -> None:
     """Send this package's lines to standard error and silence the libraries'."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())

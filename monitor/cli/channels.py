@@ -62,11 +62,25 @@ def list_channels(config: ConfigOption = None, json: JsonOption = False) -> None
     if json:
         print_json(rows)
         return
+    _show(rows)
+
+
+def _show(rows: list[dict[str, object]]) -> None:
     from rich.table import Table
 
-    table = Table("channel", "state", "authorization", "valid until", "reason", box=None, header_style="bold")
+    console = out()
+    if not rows:
+        console.print("no channel is declared; add one under channels: in the configuration")
+        return
+    table = Table(
+        "channel", "state", "authorization", "valid until", box=None, header_style="bold", pad_edge=False
+    )
     for row in rows:
-        table.add_row(
-            *(str(row[k] or "") for k in ("username", "state", "authorization", "valid_until", "explanation"))
-        )
-    out().print(table if rows else "no channel is declared; add one under channels: in the configuration")
+        until = str(row["valid_until"] or "")[:10]
+        table.add_row(str(row["username"]), str(row["state"]), str(row["authorization"] or ""), until)
+    console.print(table)
+    told = [row for row in rows if row["explanation"]]
+    if told:
+        console.print()
+    for row in told:
+        console.print(f"{row['username']}: {row['explanation']} ({row['reason']})", soft_wrap=True)

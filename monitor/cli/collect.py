@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
+from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 @command
 def run(config: ConfigOption = None) -> None:
     """Collect until stopped by SIGTERM or Ctrl-C."""
+    import signal
+
+    # Until the daemon handles signals itself: a stop while it starts is an ordinary end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     import asyncio
+    import logging
 
     from monitor import logs
     from monitor.cli.bars import history_bars
@@ -21,7 +26,7 @@ def run(config: ConfigOption = None) -> None:
     from monitor.daemon import run as collect
 
     prepared = prepare(read_config(config))
-    logs.set_up()
+    logs.set_up(logging.INFO)
     announce(prepared)
 
     async def until_stopped(prepared: Prepared) -> None:
@@ -110,7 +115,7 @@ def _show(
             c.username,
             c.state.value,
             f"{c.messages:,}",
-            moment(c.last_posted_at) if c.last_posted_at else "",
+            minute(c.last_posted_at) if c.last_posted_at else "",
             "yes" if c.top > c.cursor else "",
             c.reason.value if c.reason else "",
         )

@@ -40,8 +40,10 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        from monitor import logs
         from monitor.errors import MonitorError
 
+        logs.set_up()
         try:
             return function(*args, **kwargs)
         except MonitorError as e:
@@ -91,10 +93,10 @@ def operator(config: "Config", option: str | None) -> str:
 
 
 def out() -> "Console":
-    """The terminal, for tables and summaries."""
+    """The terminal, for tables and summaries; as wide as it takes where nobody looks at it."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -113,5 +115,10 @@ def _plain(value: Any) -> Any:
 
 
 def moment(value: Any) -> str:
-    """A time for people and for files: 2026-11-01T12:00:00Z."""
+    """A time for programs: 2026-11-01T12:00:00Z."""
     return str(value.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def minute(value: Any) -> str:
+    """A time for people, in UTC: 2026-11-01 12:00."""
+    return str(value.strftime("%Y-%m-%d %H:%M"))
