@@ -88,7 +88,7 @@ async def demo(out: Path, *, serve: bool, say: Say, progress: Progress, stop: as
         say(f"serving it over MTProto on {cluster.host}:{cluster.port(1)} and :{cluster.port(2)}")
         config = await asyncio.to_thread(_configure, out, cluster, shown)
         prepared = daemon.prepare(config)
-        await _sign_in(prepared)
+        await sign_in_as_scripted(prepared)
         say("signed in; joining, reading histories, following live posts")
         running = asyncio.Event()
         collecting = asyncio.create_task(daemon.run(prepared, running, progress), name="daemon")
@@ -177,7 +177,7 @@ def _private(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-async def _sign_in(prepared: daemon.Prepared) -> None:
+async def sign_in_as_scripted(prepared: daemon.Prepared) -> None:
     answers = iter((PHONE, CODE))
     session = StoredSession("main")
     async with connect(
