@@ -59,8 +59,12 @@ class Cluster:
         self._unsubscribe: Callable[[], None] | None = None
 
     async def __aenter__(self) -> Self:
-        for dc in self._dcs.values():
-            await dc.start()
+        try:
+            for dc in self._dcs.values():
+                await dc.start()
+        except OSError:  # a port is taken
+            await self._stop()
+            raise
         self._unsubscribe = self.world.subscribe(self._happened)
         return self
 
@@ -69,10 +73,13 @@ class Cluster:
     ) -> None:
         if self._unsubscribe:
             self._unsubscribe()
-        for dc in self._dcs.values():
-            await dc.stop()
+        await self._stop()
         if self._bugs and error is None:
             raise ExceptionGroup("handlers of the test data centre failed", self._bugs)
+
+    async def _stop(self) -> None:
+        for dc in self._dcs.values():
+            await dc.stop()
 
     # Where it is
 
@@ -163,38 +170,46 @@ class Cluster:
         return [pair for dc in self._dcs.values() for pair in dc.listeners()]
 
     def _happened(self, event: Event) -> None:
+        # Nothing is built before somebody is found who hears it: a script may post thousands alone.
         match event:
             case Change():
                 self._posts_changed(event)
             case ChannelChanged():
-                self._channel_changed(event)
+                channel = self.world.channels[event.channel_id]
+                update = types.UpdateChannel(channel.id)
+                self._push(
+                    lambda user: user.id in event.users,
+                    lambda viewer: ([update], [self.renderer.channel(channel, viewer)], []),
+                )
             case Noticed():
-                message = self.renderer.notice(event.user, event.notice)
-                update = types.UpdateNewMessage(message, event.notice.pts, 1)
-                self._push({event.user.id}, lambda _: ([update], [], []))
+                self._push(
+                    lambda user: user is event.user,
+                    lambda viewer: ([self.renderer.notice_update(viewer, event.notice)], [], []),
+                )
 
     def _posts_changed(self, change: Change) -> None:
         channel = self.world.channels.get(change.channel_id)
         if channel is None:  # it is being made
             return
         posts = [post for i in change.ids if (post := channel.get(i))]
-        update = self.renderer.change(channel, change)
-        audience = {user_id for user_id in channel.members if channel.may_see(self.world.users[user_id])}
-        self._push(audience, lambda viewer: ([update], *self.renderer.around([channel], posts, viewer)))
-
-    def _channel_changed(self, event: ChannelChanged) -> None:
-        channel = self.world.channels[event.channel_id]
-        update = types.UpdateChannel(channel.id)
-        self._push(set(event.users), lambda viewer: ([update], [self.renderer.channel(channel, viewer)], []))
+        self._push(
+            lambda user: user.id in channel.members and channel.may_see(user),
+            lambda viewer: (
+                [self.renderer.change(channel, change)],
+                *self.renderer.around([channel], posts, viewer),
+            ),
+        )
 
     def _push(
-        self, audience: set[int], render: Callable[[User], tuple[list[Any], list[Any], list[Any]]]
+        self,
+        concerns: Callable[[User], bool],
+        render: Callable[[User], tuple[list[Any], list[Any], list[Any]]],
     ) -> None:
-        """Sends updates (with chats and users) to those of the audience who listen."""
+        """Sends updates (with chats and users) to the sessions of those whom they concern."""
         bodies: dict[int, bytes] = {}
         for connection, session in self._listeners():
             viewer = session.key.account
-            if viewer is None or viewer.id not in audience or session is self._acting:
+            if viewer is None or session is self._acting or not concerns(viewer):
                 continue
             if viewer.id not in bodies:
                 updates, chats, users = render(viewer)

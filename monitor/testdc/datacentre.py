@@ -42,7 +42,8 @@ class DataCentre:
             return
         self._server.close()
         tasks = list(self.connections.values())
-        for task in tasks:
+        for connection, task in list(self.connections.items()):
+            connection.abort()  # a task that never ran would not do it
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.wait_closed()

@@ -27,6 +27,7 @@ class Photo:
     date: int
     source: bytes
     progressive: bool = False
+    spoiler: bool = False
 
     @functools.cached_property
     def renditions(self) -> tuple[Rendition, ...]:
@@ -49,7 +50,9 @@ class Photo:
 
     def tl(self, refer: Refer, *, spoiler: bool = False, ttl: int | None = None) -> Any:
         """As the media of a message."""
-        return types.MessageMediaPhoto(spoiler=spoiler or None, photo=self.tl_photo(refer), ttl_seconds=ttl)
+        return types.MessageMediaPhoto(
+            spoiler=spoiler or self.spoiler or None, photo=self.tl_photo(refer), ttl_seconds=ttl
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,7 @@ class Document:
     height: int
     duration: float
     thumb: bytes | None = None
+    spoiler: bool = False
 
     @functools.cached_property
     def thumbs(self) -> tuple[Rendition, ...]:
@@ -126,7 +130,7 @@ class Document:
             thumbs=list(map(_photo_size, self.thumbs)) or None,
         )
         return types.MessageMediaDocument(
-            spoiler=spoiler or None,
+            spoiler=spoiler or self.spoiler or None,
             video=self.kind in ("video", "round") or None,
             round=self.kind == "round" or None,
             voice=self.kind == "voice" or None,

@@ -24,22 +24,20 @@ def pixels(seed: int, width: int = 800, height: int = 600) -> NDArray[np.uint8]:
     x = np.linspace(0, 1, width, dtype=np.float32)
     y = np.linspace(0, 1, height, dtype=np.float32)
     # A wave over the plane is the real part of a product of two along the axes.
-    cycles = random.uniform(-MAX_CYCLES, MAX_CYCLES, (2, WAVES)).astype(np.float32)
-    across = np.exp(2j * np.pi * np.outer(x, cycles[0])).astype(np.complex64)
-    down = np.exp(2j * np.pi * np.outer(y, cycles[1])).astype(np.complex64)
-    phase = np.exp(2j * np.pi * random.uniform(0, 1, WAVES))
+    cycles = random.uniform(-MAX_CYCLES, MAX_CYCLES, (2, WAVES))
+    across = 2 * np.pi * np.outer(cycles[0], x)
+    down = 2 * np.pi * np.outer(y, cycles[1]) + random.uniform(0, 2 * np.pi, WAVES)
+    where = random.uniform(0, 1, (2, SPOTS))
+    spread = random.uniform(0.06, 0.22, SPOTS)
+    columns = np.vstack(
+        (np.cos(across), -np.sin(across), np.exp(-(((x - where[0][:, None]) / spread[:, None]) ** 2)))
+    ).astype(np.float32)
+    rows = np.hstack((np.cos(down), np.sin(down), np.exp(-(((y[:, None] - where[1]) / spread) ** 2))))
     # Slow waves are the strong ones, and all colours share most of their light.
-    strength = 1 / (1 + np.abs(cycles).max(axis=0))
-    tint = 1 + 0.35 * random.normal(size=(3, WAVES))
-    where = random.uniform(0, 1, (2, SPOTS)).astype(np.float32)
-    spread = random.uniform(0.06, 0.22, SPOTS).astype(np.float32)
-    spot_x = np.exp(-(((x[:, None] - where[0]) / spread) ** 2))
-    spot_y = np.exp(-(((y[:, None] - where[1]) / spread) ** 2))
-    light = random.uniform(-1.5, 1.5, (3, 1)) * 0.3 + random.uniform(-1.2, 1.2, SPOTS)
-    planes = []
-    for channel in range(3):
-        waves = (down * (phase * strength * tint[channel]).astype(np.complex64)) @ across.T
-        planes.append(waves.real + (spot_y * light[channel].astype(np.float32)) @ spot_x.T)
+    strength = 1 / (1 + np.abs(cycles).max(axis=0)) * (1 + 0.35 * random.normal(size=(3, WAVES)))
+    light = random.uniform(-0.45, 0.45, (3, 1)) + random.uniform(-1.2, 1.2, SPOTS)
+    weights = np.hstack((strength, strength, light))
+    planes = [(rows * weight).astype(np.float32) @ columns for weight in weights]
     picture = np.stack(planes, axis=-1)
     low, high = np.quantile(picture[::4, ::4], (0.01, 0.99))
     scaled = np.clip((picture - low) / (high - low) * 255, 0, 255).astype(np.uint8)
@@ -70,5 +68,5 @@ def _with_shapes(background: NDArray[np.uint8], random: np.random.Generator) -> 
             (left, top), (right, bottom) = points[0], points[1]
             box = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
             draw.ellipse(box, fill=colour)
-    soft = paint.filter(ImageFilter.GaussianBlur(max(width, height) / 400))
+    soft = paint.filter(ImageFilter.BoxBlur(max(width, height) / 500))
     return np.asarray(Image.blend(base, soft, 0.7))

@@ -147,6 +147,10 @@ class Renderer:
         peer = types.PeerUser(SERVICE_USER)
         return types.Message(notice.id, peer, notice.date, notice.text, from_id=peer)
 
+    def notice_update(self, user: User, notice: Notice) -> Any:
+        """The update that brings such a message."""
+        return types.UpdateNewMessage(self.notice(user, notice), notice.pts, 1)
+
     # Channels and users
 
     def channel(self, channel: Channel, viewer: User) -> Any:

@@ -107,9 +107,13 @@ class World:
         self.channels[channel.id] = channel
         return channel
 
-    def photo(self, picture: bytes, dc: int = 1, *, progressive: bool = False) -> Photo:
+    def photo(
+        self, picture: bytes, dc: int = 1, *, progressive: bool = False, spoiler: bool = False
+    ) -> Photo:
         """A photo from a JPEG or PNG, stored at data centre `dc`; sizes are made when first asked for."""
-        photo = Photo(self.random_long(), self.random_long(), dc, self.seconds(None), picture, progressive)
+        photo = Photo(
+            self.random_long(), self.random_long(), dc, self.seconds(None), picture, progressive, spoiler
+        )
         self.files[photo.id] = photo
         return photo
 
@@ -125,6 +129,7 @@ class World:
         duration: float = 0,
         dc: int = 1,
         thumb: bytes | None = None,
+        spoiler: bool = False,
     ) -> Document:
         """A file, kept as it is. `thumb` is a picture from which a thumbnail is made."""
         document = Document(
@@ -140,6 +145,7 @@ class World:
             height,
             duration,
             thumb,
+            spoiler,
         )
         self.files[document.id] = document
         return document

@@ -14,12 +14,13 @@ from .users import find_user
 
 def known_channel(call: Call, given: Any) -> Channel:
     """The channel behind an InputChannel or InputPeerChannel with this account's access hash, whoever may see
-    it. Raises `RpcError` CHANNEL_INVALID."""
-    if isinstance(given, types.InputChannel | types.InputPeerChannel):
-        channel = call.world.channels.get(given.channel_id)
-        if channel and given.access_hash == call.world.access_hash(call.account, channel.id):
-            return channel
-    raise RpcError(400, "CHANNEL_INVALID")
+    it. Raises `RpcError` CHANNEL_INVALID, or PEER_ID_INVALID for what is no channel at all."""
+    if not isinstance(given, types.InputChannel | types.InputPeerChannel):
+        raise RpcError(400, "PEER_ID_INVALID")
+    channel = call.world.channels.get(given.channel_id)
+    if channel is None or given.access_hash != call.world.access_hash(call.account, channel.id):
+        raise RpcError(400, "CHANNEL_INVALID")
+    return channel
 
 
 def visible_channel(call: Call, given: Any) -> Channel:

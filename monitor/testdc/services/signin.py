@@ -34,6 +34,14 @@ def _send_code(call: Call) -> Any:
     return types.auth.SentCode(types.auth.SentCodeTypeApp(len(user.code or "")), code_hash)
 
 
+def _resend_code(call: Call) -> Any:
+    user = call.cluster.sign_ins.codes.get(call.request.phone_code_hash)
+    if user is None:
+        raise RpcError(400, "PHONE_CODE_EXPIRED")
+    code_type = types.auth.SentCodeTypeSms(len(user.code or ""))
+    return types.auth.SentCode(code_type, call.request.phone_code_hash)
+
+
 def _sign_in(call: Call) -> Any:
     request = call.request
     user = call.world.by_phone(request.phone_number)
@@ -119,6 +127,7 @@ def _import(call: Call) -> Any:
 
 _OPEN = {
     functions.auth.SendCodeRequest: _send_code,
+    functions.auth.ResendCodeRequest: _resend_code,
     functions.auth.SignInRequest: _sign_in,
     functions.auth.CheckPasswordRequest: _check_password,
     functions.account.GetPasswordRequest: _get_password,

@@ -132,6 +132,11 @@ async def test_a_public_channel_is_read_without_joining(client: Any, world: Worl
     assert [m.message for m in await client.get_messages("example_news", 1)] == ["hello"]
 
 
+async def test_what_is_no_channel_has_no_history(client: Any) -> None:
+    with pytest.raises(errors.PeerIdInvalidError):
+        await client.get_messages("me", 1)
+
+
 async def test_leaving(client: Any, world: World) -> None:
     news = world.channel("example_news", participants=5)
     entity = await client.get_entity("example_news")

@@ -7,7 +7,9 @@ import time
 from typing import Any
 
 import pytest
-from telethon import errors
+from telethon import TelegramClient, errors
+from telethon.crypto import rsa
+from telethon.sessions import MemorySession
 from telethon.tl import functions
 
 from monitor.testdc import Cluster, Delay, Drop, FloodWait, Rpc, User, World
@@ -88,8 +90,25 @@ async def test_a_client_reconnects_after_a_cut(client: Any, cluster: Cluster, al
     assert cluster.cut(dc=2) == 0
 
 
-async def test_a_fault_of_the_test_data_centre_itself_is_not_hidden(alice: User, world: World) -> None:
-    cluster = Cluster(world)
-    with pytest.raises(ExceptionGroup, match="handlers"):
-        async with cluster:
-            cluster._bugs.append(ZeroDivisionError())
+async def test_what_a_handler_cannot_cope_with_is_not_hidden(world: World, alice: User) -> None:
+    not_media: Any = "not media"
+    with pytest.raises(ExceptionGroup, match="handlers") as raised:
+        async with Cluster(world) as cluster:
+            rsa.add_key(cluster.public_key, old=False)
+            session = MemorySession()
+            session.set_dc(1, cluster.host, cluster.port(1))
+            client = TelegramClient(session, 12345, "hash")
+            await client.connect()
+            await client.send_code_request(alice.phone)
+            await client.sign_in(alice.phone, alice.code)
+            world.channel("example_news").post(media=not_media)
+            with pytest.raises(errors.BadRequestError):
+                await client.get_messages("example_news", 1)
+            await client.disconnect()
+    assert isinstance(raised.value.exceptions[0], AttributeError)
+
+
+async def test_a_taken_port_leaves_nothing_open(world: World, cluster: Cluster) -> None:
+    with pytest.raises(OSError, match="in use"):
+        async with Cluster(world, ports=(0, cluster.port(1))):
+            pass

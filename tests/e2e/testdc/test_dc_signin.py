@@ -44,6 +44,13 @@ async def test_a_code_serves_once_and_for_its_own_phone(open_client: Any, alice:
         await client.sign_in(bob.phone, "22222", phone_code_hash=sent.phone_code_hash)
 
 
+async def test_a_code_can_be_asked_for_again(open_client: Any, alice: User) -> None:
+    client = await open_client()
+    await client.send_code_request(alice.phone)
+    await client.send_code_request(alice.phone)
+    assert await client.sign_in(alice.phone, "22222")
+
+
 async def test_an_unknown_phone_is_invalid(open_client: Any) -> None:
     client = await open_client()
     with pytest.raises(errors.PhoneNumberInvalidError):

@@ -194,6 +194,17 @@ def test_containers_in_containers_and_broken_ones_are_refused() -> None:
             contained(Message(0, 0, 4, 0, body))
 
 
+def test_answers_are_gzipped_where_that_makes_them_smaller() -> None:
+    large, noise = (
+        types.DataJSON("a" * 5000)._bytes(),
+        types.DataJSON("")._bytes() + random.Random(1).randbytes(5000),
+    )
+    assert len(result(7, large).body) < 200
+    assert BinaryReader(result(7, large).body).tgread_object().body == large
+    assert len(result(7, large, compress=False).body) == len(large) + 12
+    assert len(result(7, noise).body) == len(noise) + 12
+
+
 def test_batches_keep_the_order_and_the_limits() -> None:
     messages = [Outgoing(bytes(200_000), True, True) for _ in range(5)] + [Outgoing(b"x", True, True)] * 2000
     heaps = list(batches(messages))

@@ -126,6 +126,11 @@ def test_heads_of_messages_are_checked() -> None:
     assert [session.next_seq_no(content=c) for c in (True, False, True)] == [1, 2, 3]
 
 
+def test_a_message_that_comes_twice_is_known() -> None:
+    session = Session(1, AuthKey(1, b"", 0))
+    assert [session.repeated(msg_id) for msg_id in (4, 8, 4)] == [False, False, True]
+
+
 # Faults
 
 
