@@ -105,6 +105,8 @@ def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list
 
 def examined(conn: Connection, salt: Salt, result: Examined) -> int:
     """Settle one item; see `ports.Store.examined`."""
+    if (result.outcome is MediaOutcome.MATCH) != bool(result.matches):
+        raise ValueError("an item has matches when, and only when, its outcome is a match")
     settled = conn.execute(
         update(media)
         .where(media.c.media_id == result.media_id, media.c.outcome != MediaOutcome.MATCH.value)

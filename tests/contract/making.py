@@ -1,0 +1,108 @@
+"""Short ways to make the values that tests record."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.model import (
+    Algorithm,
+    Authorization,
+    Basis,
+    Batch,
+    ChannelId,
+    Declaration,
+    Examined,
+    ListAction,
+    ListVersion,
+    Match,
+    MediaId,
+    MediaKind,
+    MediaOutcome,
+    MediaRef,
+    MessageId,
+    MessageKind,
+    MessageRecord,
+    Profile,
+    Source,
+    Span,
+    Terms,
+)
+
+START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+CHANNEL = ChannelId(1_500_000_001)
+OTHER = ChannelId(1_500_000_002)
+AUTHORIZATION = Authorization(
+    reference="IRB-1",
+    granted_by="Ethics Board",
+    basis=Basis.ETHICS_APPROVAL,
+    valid_from=START,
+    valid_until=START + timedelta(days=180),
+    document_sha256=bytes(range(32)),
+    approved_by="second person",
+    terms="metadata and hashes",
+)
+PDQ = Match("partner-a", "3-0123456789ab", "e1", Algorithm.PDQ, distance=12, threshold=31, quality=88)
+MD5 = Match("partner-a", "3-0123456789ab", "e1", Algorithm.MD5, distance=0, threshold=0)
+
+
+def later(seconds: float) -> datetime:
+    """So many seconds after the start of the test's time."""
+    return START + timedelta(seconds=seconds)
+
+
+def declared(username: str = "example_one", **changes: Any) -> Declaration:
+    return Declaration(username, **{"authorization": AUTHORIZATION} | changes)
+
+
+def profile(channel_id: int = CHANNEL, **changes: Any) -> Profile:
+    return Profile(channel_id=ChannelId(channel_id), **{"created_at": START, "participants": 7} | changes)
+
+
+def message(number: int, channel: ChannelId = CHANNEL, **changes: Any) -> MessageRecord:
+    usual: dict[str, Any] = {
+        "kind": MessageKind.MESSAGE,
+        "posted_at": later(number),
+        "first_seen_at": later(10_000),
+        "source": Source.BACKFILL,
+        "account": "main",
+        "post": True,
+    }
+    return MessageRecord(channel_id=channel, message_id=MessageId(number), **usual | changes)
+
+
+def picture(media_id: int, **changes: Any) -> MediaRef:
+    usual: dict[str, Any] = {"mime": "image/jpeg", "size": 9_000, "width": 1280, "height": 960}
+    return MediaRef(MediaKind.PHOTO, MediaId(media_id), **usual | changes)
+
+
+def batch(*messages: MessageRecord, channel: ChannelId = CHANNEL, **more: Any) -> Batch:
+    return Batch(channel, messages, **more)
+
+
+def span(after: int, upto: int) -> Span:
+    return Span(MessageId(after), MessageId(upto))
+
+
+def gone(*numbers: int, at: datetime, channel: ChannelId = CHANNEL) -> Batch:
+    return Batch(channel, deleted=tuple(MessageId(n) for n in numbers), seen_at=at)
+
+
+def matched(media_id: int, *matches: Match, at: datetime = START) -> Examined:
+    return Examined(MediaId(media_id), MediaOutcome.MATCH, at, 9_000, "x", matches or (PDQ,))
+
+
+def settled(media_id: int, outcome: MediaOutcome, at: datetime = START) -> Examined:
+    return Examined(MediaId(media_id), outcome, at, 9_000, "x")
+
+
+def hash_list(count: int = 3, **changes: Any) -> ListVersion:
+    usual: dict[str, Any] = {
+        "name": "partner-a",
+        "algorithm": Algorithm.PDQ,
+        "action": ListAction.FLAG,
+        "count": count,
+        "sha256": bytes([count]) * 32,
+        "terms": Terms("Partner A", "DSA-12", frozenset({"detect", "report"})),
+        "max_distance": 31,
+        "min_quality": 50,
+    }
+    return ListVersion(**usual | changes)
