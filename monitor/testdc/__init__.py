@@ -7,7 +7,9 @@
     async with Cluster(world) as cluster:
         ...  # any MTProto client: cluster.host, cluster.port(1), cluster.public_key
 
-Both ends share Telethon's TL classes, so an error in the schema itself would not show here.
+Telethon keeps the list of data centres on the class: where several clusters live in one process, one after
+another, set ``TelegramClient._config = None`` between them.
+Both ends share its TL classes, so an error in the schema itself would not show here.
 """
 
 from __future__ import annotations

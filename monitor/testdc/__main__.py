@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return 2
+    scenario.prepare()
     try:
         asyncio.run(_serve(scenario, options))
     except OSError as error:

@@ -1,7 +1,8 @@
 """Made pictures: smooth, photo-like, each seed another one, for the demo and the tests.
 
 Waves and soft spots give large smooth structure, as photographs have and perceptual hashes look for; a few
-shapes give edges. Positions are relative, so that one seed is the same picture at any size.
+shapes give edges. Positions are relative: one seed is the same picture at any size. The same machine makes
+the same bytes; another one may differ in the last bit of a pixel.
 """
 
 from __future__ import annotations

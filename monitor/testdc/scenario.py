@@ -27,6 +27,7 @@ import yaml
 from .channel import Channel
 from .errors import ScenarioError
 from .faults import Delay, Drop, Fault, Faults, FloodWait, Rpc
+from .media import Photo
 from .pictures import picture
 from .posts import Post
 from .world import World
@@ -77,6 +78,12 @@ class Scenario:
     live: tuple[Live, ...]
     order_faults: Callable[[Faults], None]
 
+    def prepare(self) -> None:
+        """Makes all photo sizes now, so that no client waits for them, and no measurement counts them."""
+        for file in self.world.files.values():
+            if isinstance(file, Photo):
+                _ = file.renditions, file.stripped
+
 
 def load(path: Path) -> Scenario:
     """The scenario in a file. Raises `ScenarioError`."""
@@ -103,7 +110,7 @@ def build(raw: object) -> Scenario:
             raise ScenarioError(f"users[{number}].dc: {fields['dc']} is neither 1 nor 2")
         world.user(**fields)
     live = [
-        _channel(world, entry, random.Random(f"{seed}:{number}"), f"channels[{number}]")  # noqa: S311
+        _channel(world, entry, _chance(seed, number), f"channels[{number}]")
         for number, entry in enumerate(whole.get("channels", []), 1)
     ]
     faults = [_fault(entry, f"faults[{number}]") for number, entry in enumerate(whole.get("faults", []), 1)]
@@ -113,6 +120,10 @@ def build(raw: object) -> Scenario:
             into.add(name, fault, **options)
 
     return Scenario(seed, world, tuple(filter(None, live)), order)
+
+
+def _chance(seed: int, number: int) -> random.Random:
+    return random.Random(f"{seed}:{number}")  # noqa: S311 — repeatable on purpose
 
 
 def _checked(
