@@ -25,7 +25,7 @@ Rows = Callable[[int, int], Pixels]
 _SAMPLES = 64
 _LEAST_SIDE = 5
 """Below it the reference gives no hash: all bits 0, quality 0."""
-_STRIP = 1 << 20
+_STRIP = 1 << 18
 """Pixels held as floats at a time."""
 
 
@@ -146,17 +146,18 @@ def _slack(width: int, height: int) -> float:
 
 def _box(values: Floats, axis: int, left: int, right: int) -> Floats:
     """One running mean as the reference computes it: add on the right, subtract on the left, in float32."""
-    values = np.moveaxis(values, axis, -1)
-    length = values.shape[-1]
-    centre = np.arange(length)
-    moves = np.zeros((*values.shape[:-1], 2 * length - 1), np.float32)
+    values = np.moveaxis(values, axis, 0)
+    length = len(values)
+    moves = np.zeros_like(values, shape=(2 * length - 1, *values.shape[1:]))
     # The box at `c` has taken in c + right and dropped c - left - 1; what comes first is summed first.
-    moves[..., 0] = np.cumsum(values[..., : right + 1], axis=-1)[..., -1]
-    moves[..., 1 : 2 * (length - 1 - right) : 2] = values[..., right + 1 :]
-    moves[..., 2 * (left + 1) : 2 * length : 2] = -values[..., : length - left - 1]
-    sums = np.cumsum(moves, axis=-1)[..., 2 * centre]
+    moves[0] = np.cumsum(values[: right + 1], axis=0)[-1]
+    moves[1 : 2 * (length - 1 - right) : 2] = values[right + 1 :]
+    np.negative(values[: length - left - 1], out=moves[2 * (left + 1) :: 2])
+    np.cumsum(moves, axis=0, out=moves)
+    centre = np.arange(length)
     counts = np.minimum(centre + right + 1, length) - np.maximum(centre - left, 0)
-    return np.moveaxis(np.divide(sums, counts, dtype=np.float32), -1, axis)
+    means = moves[::2] / counts.astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    return np.moveaxis(means, 0, axis)
 
 
 def _reference_samples(rows: Rows, width: int, height: int) -> Floats:

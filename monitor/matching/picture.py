@@ -143,8 +143,6 @@ def _upright(image: "Image.Image") -> "Image.Image":
 def _rgb(image: "Image.Image") -> "Image.Image":
     if image.mode[0] in "IF":
         image = _eight_bit(image)
-    # A colour declared transparent is a colour all the same.
-    image.info.pop("transparency", None)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -181,9 +179,9 @@ def _formats() -> tuple[str, ...]:
 
 def _quiet() -> None:
     # Warnings about a file's oddities change nothing here, and none may become a line on the daemon's
-    # standard error. At DEBUG Pillow logs the text of tags, which a sender wrote.
-    # Asked each time, as a test runner sets the filters anew, and added once: a change of filters makes Python
-    # repeat warnings that it has shown before.
+    # standard error. At DEBUG Pillow logs the text of tags, which a sender wrote. Asked each time, as a
+    # test runner sets the filters anew, and added once: a change of filters makes Python repeat warnings
+    # that it has shown before.
     if all(entry[3] != _PILLOW for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=r"PIL\.")
     logger = logging.getLogger("PIL")

@@ -73,9 +73,11 @@ def picture(kind: str, width: int, height: int, seed: int) -> Pixels:
     elif kind == "symmetric":
         half = smooth(seed, height, width, 7)
         plane = (half + half[:, ::-1] + half[::-1] + half[::-1, ::-1]) // 4
+    elif kind == "soft":
+        plane = 80 + smooth(seed, height, width, 12) // 4
     else:
         raise ValueError(kind)
     return np.repeat(plane[..., None], 3, axis=-1).astype(np.uint8)
 
 
-KINDS = ("photo", "noise", "grey noise", "flat", "gradient", "stripes", "checks", "text", "symmetric")
+KINDS = ("photo", "noise", "grey noise", "flat", "gradient", "stripes", "checks", "text", "symmetric", "soft")

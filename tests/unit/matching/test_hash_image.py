@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import imagehash
@@ -88,10 +89,12 @@ def test_a_turned_picture_has_the_hash_of_the_upright_one(format: str, orientati
     assert hash_image(saved(stored, format, exif=exif, **lossless)) == hash_image(saved(upright))
 
 
-def test_broken_exif_leaves_the_picture_as_it_lies() -> None:
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0rubbish", b"Exif\0\0MM\0*", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01"]
+)
+def test_broken_exif_leaves_the_picture_as_it_lies(exif: bytes) -> None:
     pixels = pictures.photo(4, 200, 100)
-    data = saved(pixels, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
-    assert hash_image(data) == hash_image(saved(pixels))
+    assert hash_image(saved(pixels, exif=exif)) == hash_image(saved(pixels))
 
 
 def test_a_palette_is_looked_up() -> None:
@@ -214,10 +217,20 @@ def test_truncated_and_flipped_files_are_a_picture_or_undecodable(format: str) -
     assert 20 < undecodable < 200
 
 
-def test_no_program_is_started_for_a_page_description() -> None:
-    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
-    with pytest.raises(MediaUndecodable):
-        hash_image(eps)
+def test_no_program_is_started_for_a_page_description(tmp_path: Path) -> None:
+    started, gs = tmp_path / "started", tmp_path / "gs"
+    gs.write_text(f"#!/bin/sh\n: > {started}\n")
+    gs.chmod(0o755)
+    code = (
+        "from monitor.matching import hash_image\n"
+        "eps = b'%!PS-Adobe-3.0 EPSF-3.0\\n%%BoundingBox: 0 0 9 9\\n%%EndComments\\nshowpage\\n'\n"
+        "try: hash_image(eps)\n"
+        "except Exception as e: print(type(e).__name__)"
+    )
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert run.stdout.strip() == "MediaUndecodable"
+    assert not started.exists()
 
 
 @pytest.mark.parametrize("format", ["PPM", "ICO", "TGA", "PCX", "JPEG2000", "DDS"])
