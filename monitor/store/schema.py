@@ -72,6 +72,7 @@ peers = _table(
     Column("channel_id", Int, nullable=False),
     Column("access_hash", Int, nullable=False),
     PrimaryKeyConstraint("account", "channel_id"),
+    word("account"),
     keyed=True,
 )
 

@@ -16,7 +16,10 @@ Bytes = sa.LargeBinary()
 
 
 def word(column: str, most: int = 64) -> sa.CheckConstraint:
-    rule = f"length({column}) <= {most} AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+    rule = (
+        f"length({column}) <= {most} AND length(CAST({column} AS BLOB)) = length({column})"
+        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+    )
     return sa.CheckConstraint(rule, name=f"{column}_word")
 
 
@@ -259,6 +262,7 @@ def upgrade() -> None:
         sa.Column("access_hash", Int, nullable=False),
         sa.PrimaryKeyConstraint("account", "channel_id"),
         sa.ForeignKeyConstraint(["account"], ["sessions.account"], ondelete="CASCADE"),
+        word("account"),
         keyed=True,
     )
     table(
