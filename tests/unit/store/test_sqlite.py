@@ -56,10 +56,10 @@ async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> No
     async with open_store(path):
         pass
     os.chmod(path, 0o644)
-    os.chmod(path.parent, 0o750)
+    os.chmod(path.parent, 0o740)
     async with open_store(path):
         assert mode(path) == 0o600
-        assert mode(path.parent) == 0o750, "a folder that was there is its owner's business"
+        assert mode(path.parent) == 0o740, "a folder that was there is its owner's business"
 
 
 async def test_each_connection_is_set_up_for_durability_and_silence(path: Path) -> None:
@@ -145,6 +145,17 @@ async def test_many_can_open_a_new_store_at_once(path: Path) -> None:
     await asyncio.gather(*(use(number) for number in range(1, 5)))
     async with open_reader(path) as reader:
         assert (await reader.totals()).messages == 4
+
+
+async def test_a_caller_that_leaves_does_not_take_its_transaction_with_it(path: Path) -> None:
+    async with open_store(path) as store:
+        recording = asyncio.create_task(store.record([batch(message(1))]))
+        await asyncio.sleep(0)
+        recording.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await recording
+    async with open_reader(path) as reader:
+        assert (await reader.totals()).messages == 1
 
 
 # -- readers
