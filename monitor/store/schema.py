@@ -46,6 +46,11 @@ def _table(name: str, *items: SchemaItem, keyed: bool = False) -> Table:
     return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=not keyed)
 
 
+def _numbers(*names: str) -> list[Column[int]]:
+    """Integers that may be absent."""
+    return [Column(name, Int) for name in names]
+
+
 # -- accounts ----------------------------------------------------------------------------------------------
 
 sessions = _table(
@@ -57,8 +62,7 @@ sessions = _table(
     Column("auth_key", LargeBinary, nullable=False),
     Column("user_id", Int),
     Column("bot", Bool, nullable=False),
-    Column("pts", Int),
-    Column("qts", Int),
+    *_numbers("pts", "qts"),
     Column("date", Time),
     Column("seq", Int),
     word("account"),
@@ -72,6 +76,7 @@ peers = _table(
     Column("channel_id", Int, nullable=False),
     Column("access_hash", Int, nullable=False),
     PrimaryKeyConstraint("account", "channel_id"),
+    word("account"),
     keyed=True,
 )
 
@@ -117,9 +122,7 @@ channels = _table(
     one_of("state", ChannelState),
     word("reason"),  # not a list of values: more reasons will come
     word("account"),
-    truth("verified"),
-    truth("scam"),
-    truth("fake"),
+    *map(truth, ("verified", "scam", "fake")),
 )
 
 cursors = _table(
@@ -164,42 +167,27 @@ messages = _table(
     Column("silent", Bool, nullable=False),
     Column("pinned", Bool, nullable=False),
     Column("noforwards", Bool, nullable=False),
-    Column("ttl", Int),
-    Column("reply_to_id", Int),
-    Column("topic_id", Int),
-    Column("via_bot_id", Int),
+    *_numbers("ttl", "reply_to_id", "topic_id", "via_bot_id"),
     Column("forward_date", Time),
-    Column("forward_channel_id", Int),
-    Column("forward_message_id", Int),
+    *_numbers("forward_channel_id", "forward_message_id"),
     Column("forward_sender", Text),
-    Column("views", Int),
-    Column("forwards", Int),
-    Column("replies", Int),
-    Column("reactions", Int),
+    *_numbers("views", "forwards", "replies", "reactions"),
     Column("media_kind", Text),
     Column("media_id", Int, ForeignKey("media.media_id")),
     Column("mime", Text),
-    Column("size", Int),
-    Column("width", Int),
-    Column("height", Int),
-    Column("duration", Int),
+    *_numbers("size", "width", "height", "duration"),
     Column("spoiler", Bool, nullable=False),
     Column("price", Int),
     PrimaryKeyConstraint("channel_id", "message_id"),
     one_of("kind", MessageKind),
     word("action"),
     one_of("source", Source),
-    word("account"),
-    word("tool_version"),
+    *map(word, ("account", "tool_version")),
     word("sender", 96),
     word("forward_sender", 96),
     one_of("media_kind", MediaKind),
     word("mime", 96),
-    truth("post"),
-    truth("silent"),
-    truth("pinned"),
-    truth("noforwards"),
-    truth("spoiler"),
+    *map(truth, ("post", "silent", "pinned", "noforwards", "spoiler")),
     keyed=True,
 )
 Index(
@@ -226,8 +214,7 @@ restrictions = _table(
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("channel_id", "message_id", "platform", "reason"),
     _of_message(),
-    word("platform"),
-    word("reason"),
+    *map(word, ("platform", "reason")),
     keyed=True,
 )
 
@@ -236,10 +223,7 @@ counters = _table(
     Column("channel_id", Int, nullable=False),
     Column("message_id", Int, nullable=False),
     Column("at", Time, nullable=False),
-    Column("views", Int),
-    Column("forwards", Int),
-    Column("replies", Int),
-    Column("reactions", Int),
+    *_numbers("views", "forwards", "replies", "reactions"),
     PrimaryKeyConstraint("channel_id", "message_id", "at"),
     _of_message(),
     keyed=True,
@@ -254,8 +238,7 @@ cases = _table(
     Column("entry", Text, nullable=False),
     Column("opened_at", Time, nullable=False),
     UniqueConstraint("hash_list", "entry"),
-    word("hash_list"),
-    word("entry"),
+    *map(word, ("hash_list", "entry")),
 )
 
 
@@ -322,8 +305,7 @@ hash_lists = _table(
     Column("max_distance", Int, nullable=False),
     Column("min_quality", Int, nullable=False),
     Column("loaded_at", Time, nullable=False),
-    word("name"),
-    word("version"),
+    *map(word, ("name", "version")),
     one_of("algorithm", Algorithm),
     one_of("action", ListAction),
     exactly("sha256", 32),

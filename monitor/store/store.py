@@ -153,6 +153,7 @@ class SqlStore:
     async def _transaction(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        # The pool would let the others wait too, but gives up after half a minute.
         async with self._one_at_a_time:
             with engine.mapped(self._path):
                 async with self._writing.begin() as conn:

@@ -16,7 +16,10 @@ Bytes = sa.LargeBinary()
 
 
 def word(column: str, most: int = 64) -> sa.CheckConstraint:
-    rule = f"length({column}) <= {most} AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+    rule = (
+        f"length({column}) <= {most} AND length(CAST({column} AS BLOB)) = length({column})"
+        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+    )
     return sa.CheckConstraint(rule, name=f"{column}_word")
 
 
@@ -31,6 +34,10 @@ def truth(column: str) -> sa.CheckConstraint:
 
 def exactly(column: str, size: int) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"length({column}) = {size}", name=f"{column}_size")
+
+
+def numbers(*names: str) -> list[sa.Column[int]]:
+    return [sa.Column(name, Int) for name in names]
 
 
 def table(name: str, *items: sa.schema.SchemaItem, keyed: bool = False) -> None:
@@ -66,8 +73,7 @@ def upgrade() -> None:
         sa.Column("opened_at", Int, nullable=False),
         sa.PrimaryKeyConstraint("case_id"),
         sa.UniqueConstraint("hash_list", "entry"),
-        word("hash_list"),
-        word("entry"),
+        *map(word, ("hash_list", "entry")),
     )
     table(
         "cursors",
@@ -103,8 +109,7 @@ def upgrade() -> None:
         sa.Column("min_quality", Int, nullable=False),
         sa.Column("loaded_at", Int, nullable=False),
         sa.PrimaryKeyConstraint("hash_list_id"),
-        word("name"),
-        word("version"),
+        *map(word, ("name", "version")),
         one_of("algorithm", "md5 sha1 sha256 pdq phash dhash"),
         one_of("action", "flag review ignore"),
         exactly("sha256", 32),
@@ -132,10 +137,7 @@ def upgrade() -> None:
         sa.Column("auth_key", Bytes, nullable=False),
         sa.Column("user_id", Int),
         sa.Column("bot", Bool, nullable=False),
-        sa.Column("pts", Int),
-        sa.Column("qts", Int),
-        sa.Column("date", Int),
-        sa.Column("seq", Int),
+        *numbers("pts", "qts", "date", "seq"),
         sa.PrimaryKeyConstraint("account"),
         word("account"),
         word("host", 253),
@@ -150,9 +152,7 @@ def upgrade() -> None:
         sa.Column("state", Text, nullable=False),
         sa.Column("reason", Text),
         sa.Column("account", Text),
-        sa.Column("channel_id", Int),
-        sa.Column("created_at", Int),
-        sa.Column("participants", Int),
+        *numbers("channel_id", "created_at", "participants"),
         sa.Column("verified", Bool),
         sa.Column("scam", Bool),
         sa.Column("fake", Bool),
@@ -160,11 +160,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("username"),
         word("username", 32),
         one_of("state", "declared collecting refused stopped"),
-        word("reason"),
-        word("account"),
-        truth("verified"),
-        truth("scam"),
-        truth("fake"),
+        *map(word, ("reason", "account")),
+        *map(truth, ("verified", "scam", "fake")),
         sa.ForeignKeyConstraint(["authorization_id"], ["authorizations.authorization_id"]),
     )
     op.create_index("ix_channels_channel_id", "channels", ["channel_id"])
@@ -203,33 +200,28 @@ def upgrade() -> None:
         sa.Column("silent", Bool, nullable=False),
         sa.Column("pinned", Bool, nullable=False),
         sa.Column("noforwards", Bool, nullable=False),
-        sa.Column("ttl", Int),
-        sa.Column("reply_to_id", Int),
-        sa.Column("topic_id", Int),
-        sa.Column("via_bot_id", Int),
-        sa.Column("forward_date", Int),
-        sa.Column("forward_channel_id", Int),
-        sa.Column("forward_message_id", Int),
+        *numbers(
+            "ttl",
+            "reply_to_id",
+            "topic_id",
+            "via_bot_id",
+            "forward_date",
+            "forward_channel_id",
+            "forward_message_id",
+        ),
         sa.Column("forward_sender", Text),
-        sa.Column("views", Int),
-        sa.Column("forwards", Int),
-        sa.Column("replies", Int),
-        sa.Column("reactions", Int),
+        *numbers("views", "forwards", "replies", "reactions"),
         sa.Column("media_kind", Text),
         sa.Column("media_id", Int),
         sa.Column("mime", Text),
-        sa.Column("size", Int),
-        sa.Column("width", Int),
-        sa.Column("height", Int),
-        sa.Column("duration", Int),
+        *numbers("size", "width", "height", "duration"),
         sa.Column("spoiler", Bool, nullable=False),
         sa.Column("price", Int),
         sa.PrimaryKeyConstraint("channel_id", "message_id"),
         one_of("kind", "message service"),
         word("action"),
         one_of("source", "live reconcile backfill"),
-        word("account"),
-        word("tool_version"),
+        *map(word, ("account", "tool_version")),
         word("sender", 96),
         word("forward_sender", 96),
         one_of(
@@ -237,11 +229,7 @@ def upgrade() -> None:
             "photo video round gif voice audio sticker document paid web_page poll geo contact story other",
         ),
         word("mime", 96),
-        truth("post"),
-        truth("silent"),
-        truth("pinned"),
-        truth("noforwards"),
-        truth("spoiler"),
+        *map(truth, ("post", "silent", "pinned", "noforwards", "spoiler")),
         sa.ForeignKeyConstraint(["media_id"], ["media.media_id"]),
         keyed=True,
     )
@@ -259,6 +247,7 @@ def upgrade() -> None:
         sa.Column("access_hash", Int, nullable=False),
         sa.PrimaryKeyConstraint("account", "channel_id"),
         sa.ForeignKeyConstraint(["account"], ["sessions.account"], ondelete="CASCADE"),
+        word("account"),
         keyed=True,
     )
     table(
@@ -266,10 +255,7 @@ def upgrade() -> None:
         sa.Column("channel_id", Int, nullable=False),
         sa.Column("message_id", Int, nullable=False),
         sa.Column("at", Int, nullable=False),
-        sa.Column("views", Int),
-        sa.Column("forwards", Int),
-        sa.Column("replies", Int),
-        sa.Column("reactions", Int),
+        *numbers("views", "forwards", "replies", "reactions"),
         sa.PrimaryKeyConstraint("channel_id", "message_id", "at"),
         sa.ForeignKeyConstraint(
             ["channel_id", "message_id"], ["messages.channel_id", "messages.message_id"], ondelete="CASCADE"
@@ -306,8 +292,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["channel_id", "message_id"], ["messages.channel_id", "messages.message_id"], ondelete="CASCADE"
         ),
-        word("platform"),
-        word("reason"),
+        *map(word, ("platform", "reason")),
         keyed=True,
     )
     table(
