@@ -128,12 +128,17 @@ def photo_size(photo: Any) -> tuple[str, int, int, int] | None:
     return best
 
 
-def profile(channel: Any, participants: int | None = None, linked: int | None = None) -> Profile:
-    """What the platform says of a channel itself."""
+def profile(
+    channel: Any, created_at: datetime | None, participants: int | None, linked: int | None
+) -> Profile:
+    """What the platform says of a channel itself.
+
+    `created_at` is handed in: to a member the platform gives the date of joining in its place.
+    """
     count = participants if participants is not None else channel.participants_count
     return Profile(
         channel_id=ChannelId(channel.id),
-        created_at=channel.date,
+        created_at=created_at,
         participants=count,
         verified=bool(channel.verified),
         scam=bool(channel.scam),

@@ -71,14 +71,16 @@ async def _join(
     if entity.left and channel is not None and channel.state is ChannelState.COLLECTING:
         if entity.id in connection.session.peers:
             raise ChannelGone(Refusal.GONE.explanation)
+    known = channel.profile if channel is not None else None
+    created_at = entity.date if entity.left else known.created_at if known else None
     if entity.left:
         await connection.call(functions.channels.JoinChannelRequest(_input(entity)))
     connection.session.remember({ChannelId(entity.id): entity.access_hash})
-    if channel is not None and channel.profile is not None and not entity.left:
+    if known is not None and not entity.left:
         # Seen before: the full description need not be asked for at every start.
-        return profile(entity, channel.profile.participants, channel.profile.linked_channel_id)
+        return profile(entity, created_at, known.participants, known.linked_channel_id)
     full = (await connection.call(functions.channels.GetFullChannelRequest(_input(entity)))).full_chat
-    return profile(entity, full.participants_count, full.linked_chat_id)
+    return profile(entity, created_at, full.participants_count, full.linked_chat_id)
 
 
 async def _look(connection: Connection, username: str, expected: ChannelId | None) -> Any:
