@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -111,8 +112,12 @@ def _engine(
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
+        try:
+            for pragma in pragmas:
+                cursor.execute(pragma)
+        except BaseException:
+            connection.close()  # the pool never gets it, and its thread would outlive the event loop
+            raise
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -120,6 +125,19 @@ def _engine(
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def check_file(path: Path, rights: int = os.R_OK) -> None:
+    """Raises StoreUnavailable when there is no file at `path`, or no right to it.
+
+    Asked before connecting: a connection that fails to open leaves a thread behind that speaks to an event
+    loop which may be closed by then. And not by opening it: closing the file would drop SQLite's locks.
+    """
+    with mapped(path):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        if not os.access(path, rights):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def create_private(path: Path) -> None:
@@ -132,13 +150,11 @@ def create_private(path: Path) -> None:
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             # Not opened: closing a second descriptor would drop the locks that this process holds on it.
-            pass
+            check_file(path, os.R_OK | os.W_OK)
         path.chmod(0o600)
 
 
@@ -167,4 +183,4 @@ def mapped(path: Path) -> Iterator[None]:
                 raise StoreUnavailable(f"{path}: the disk reports an error; check it and start again") from e
         raise
     except OSError as e:
-        raise StoreUnavailable(f"{path}: cannot be created or opened: {e.strerror}") from e
+        raise StoreUnavailable(f"{path}: cannot be opened: {e.strerror}") from e

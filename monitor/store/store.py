@@ -74,6 +74,7 @@ async def open_reader(
     Raises StoreUnavailable when there is none, StoreCorrupt when its schema is not this version's.
     """
     path = Path(path)
+    engine.check_file(path)
     async with reading(path, busy_timeout) as reader:
         await reader.check()
         yield reader
