@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test prove lint bench lock clean
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -14,11 +14,19 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# pdqhash is built here, and needs a C++ compiler and Python's headers.
+$(VENV)/.proving: $(STAMP) requirements/prove.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation --requirement requirements/prove.txt
+	@touch $@
+
 demo: $(STAMP)
 	$(BIN)/monitor demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not prove"
+
+prove: $(VENV)/.proving
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m prove
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -29,11 +37,12 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
-# Resolves again for every supported Python; needs uv. The lock holds hashes, no address and no path.
+# Resolves again for every supported Python; needs uv. The locks hold hashes, no address and no path.
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	--custom-compile-command "make lock" --python-version 3.11
 lock:
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
-		--custom-compile-command "make lock" --python-version 3.11 --group dev pyproject.toml \
-		--output-file requirements/dev.txt
+	$(LOCK) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) --group prove --constraint requirements/dev.txt --output-file requirements/prove.txt
 
 clean:
 	rm -rf $(VENV) demo-output

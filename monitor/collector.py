@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,11 +25,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between two attempts at connecting: doubled each time, up to the longest."""
 READERS = 4
 """Channels whose history is read at the same time."""
+UNWRITTEN = 10
+"""Pages of one history that may wait for the store while the next are fetched; they share a transaction."""
 AUTHORIZATION_INTERVAL = 30.0
 """Seconds between two looks at whether authorizations are still in force."""
 
 Progress = Callable[[str, int, int], None]
-"""Told of a channel's history: username, messages read so far, messages in all."""
+"""Told of a channel's history: username, messages read so far, messages in all (0 before that is known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +232,10 @@ class Collector:
         if declaration is None:
             return
         cursor = MessageId(await tools.store.cursor(channel_id))
-        written, done = None, 0
-        async for page in pages(
+        tools.progress(declaration.username, 0, 0)
+        unwritten: deque[asyncio.Future[None]] = deque()
+        done = 0
+        reading = pages(
             connection,
             channel_id,
             cursor,
@@ -238,16 +244,17 @@ class Collector:
             clock=tools.clock,
             pseudonym=tools.pseudonym,
             references=references,
-        ):
-            if channel_id not in self._names:
-                return
-            if written is not None:
-                # One page is written while the next is on its way, no more.
-                await written
-            written = await tools.recorder.record(page.batch)
-            done += len(page.batch.messages)
-            tools.progress(declaration.username, done, max(page.total, done))
-        if written is not None:
+        )
+        async with aclosing(reading):
+            async for page in reading:
+                if channel_id not in self._names:
+                    return
+                if len(unwritten) >= UNWRITTEN:
+                    await unwritten.popleft()
+                unwritten.append(await tools.recorder.record(page.batch))
+                done += len(page.batch.messages)
+                tools.progress(declaration.username, done, max(page.total, done))
+        for written in unwritten:
             await written
 
 

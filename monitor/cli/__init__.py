@@ -6,7 +6,12 @@ does not load what it does not use.
 
 import typer
 
-from monitor.cli import channels, check, collect, demo, export, setup
+from monitor.cli.channels import app as channels
+from monitor.cli.check import check
+from monitor.cli.collect import run, status
+from monitor.cli.demo import demo
+from monitor.cli.export import export
+from monitor.cli.setup import init, login
 
 app = typer.Typer(
     name="monitor",
@@ -36,14 +41,9 @@ def _options(
     """Watch authorized public channels for known abuse material by hash. Stores no content."""
 
 
-app.command()(demo.demo)
-app.command()(setup.init)
-app.command()(setup.login)
-app.command()(check.check)
-app.command()(collect.run)
-app.command()(collect.status)
-app.add_typer(channels.app, name="channels")
-app.command()(export.export)
+for function in (demo, init, login, check, run, status, export):
+    app.command()(function)
+app.add_typer(channels, name="channels")
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ def history_bars() -> Iterator[Report]:
 
     def report(username: str, done: int, total: int) -> None:
         if username not in tasks:
-            tasks[username] = bars.add_task(username, total=total)
-        bars.update(tasks[username], completed=done, total=total)
-        if done >= total:
+            tasks[username] = bars.add_task(username, total=None)
+        bars.update(tasks[username], completed=done, total=total or None)
+        if done >= total > 0:
             bars.remove_task(tasks.pop(username))
 
     with bars:

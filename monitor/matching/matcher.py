@@ -18,9 +18,10 @@ class ListMatcher:
     A picture whose PDQ quality lies below a list's `min_quality` is not matched perceptually with it: not
     by PDQ, and not by the other perceptual hashes either, which on a nearly flat picture say as little.
 
-    Lists with the action `ignore` are never in the result; they take from it. An item whose very bytes are
-    on one (an exact hash) has no match at all. A perceptual match with one takes away those of the same
-    algorithm that are no nearer than itself, and never an exact one.
+    Lists with the action `ignore` are never in the result; they take from it, but never an exact match: a
+    known-good file that stands on a list of abuse as well is for a person to decide. An item whose very
+    bytes are on one (an exact hash) has no perceptual match. A perceptual match with one takes away those of
+    the same algorithm that are no nearer than itself.
     """
 
     def __init__(self, lists: Sequence[HashList]) -> None:
@@ -34,17 +35,22 @@ class ListMatcher:
         """Every entry within its list's threshold, once, nearest first; empty when there is none."""
         found: list[Match] = []
         ignored: dict[Algorithm, int] = {}
+        known_good = False
         for searched in self._lists:
             for match in searched.match(hashes):
                 if not searched.ignores:
                     found.append(match)
                 elif match.algorithm.exact:
-                    return ()
+                    known_good = True
                 else:
                     ignored[match.algorithm] = min(
                         match.distance, ignored.get(match.algorithm, match.distance)
                     )
-        kept = (m for m in found if m.algorithm not in ignored or m.distance < ignored[m.algorithm])
+        kept = (
+            m
+            for m in found
+            if m.algorithm.exact or not (known_good or m.distance >= ignored.get(m.algorithm, m.distance + 1))
+        )
         # Exact before perceptual at distance 0; lists stay in their declared order (sorted is stable).
         return tuple(sorted(kept, key=lambda m: (m.distance, not m.algorithm.exact)))
 

@@ -1,6 +1,7 @@
 """A channel's messages from a cursor upwards, oldest first, page by page, each with the ground it covers."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,37 +35,52 @@ async def pages(
     clock: Callable[[], datetime],
     pseudonym: Callable[[int], str],
     references: References,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Every message above `after` that the platform has at the time of asking, as pages of up to 100.
 
     The spans follow each other without a gap: an id inside that brings no message was deleted, or never
     given out. Raises ChannelError, FloodWait, SourceUnavailable.
     """
     peer = types.InputPeerChannel(channel_id, connection.session.peers[channel_id])
-    while True:
-        # The 100 oldest above the cursor: the page ends just below offset_id and is moved up by its own length.
-        answer = await connection.call(
-            functions.messages.GetHistoryRequest(
-                peer=peer,
-                offset_id=after + 1,
-                offset_date=None,
-                add_offset=-PAGE,
-                limit=PAGE,
-                max_id=0,
-                min_id=0,
-                hash=0,
-            )
+    asked = asyncio.create_task(_ask(connection, peer, after), name=f"history:{channel_id}")
+    try:
+        while True:
+            answer = await asked
+            # A server whose page would reach beyond the newest message fills it up from below.
+            found = sorted((m for m in answer.messages if m.id > after), key=lambda m: int(m.id))
+            if not found:
+                return
+            span = Span(after, MessageId(found[-1].id))
+            complete = len(answer.messages) < PAGE
+            if not complete:
+                # The next page is on its way while this one is converted and written.
+                asked = asyncio.create_task(_ask(connection, peer, span.upto), name=f"history:{channel_id}")
+            context = Context(account, source, clock(), pseudonym)
+            yield Page(_batch(channel_id, found, span, context, references), _total(answer))
+            if complete:
+                return
+            after = span.upto
+    finally:
+        asked.cancel()
+        await asyncio.wait({asked})
+        if not asked.cancelled():
+            asked.exception()  # looked at: whoever stopped reading does not want the next page's error
+
+
+async def _ask(connection: Connection, peer: Any, after: MessageId) -> Any:
+    # The 100 oldest above the cursor: a page ends just below offset_id and is moved up by its own length.
+    return await connection.call(
+        functions.messages.GetHistoryRequest(
+            peer=peer,
+            offset_id=after + 1,
+            offset_date=None,
+            add_offset=-PAGE,
+            limit=PAGE,
+            max_id=0,
+            min_id=0,
+            hash=0,
         )
-        # A server whose page would reach beyond the newest message fills it up from below.
-        found = sorted((m for m in answer.messages if m.id > after), key=lambda m: int(m.id))
-        if not found:
-            return
-        context = Context(account, source, clock(), pseudonym)
-        upto = MessageId(found[-1].id)
-        yield Page(_batch(channel_id, found, Span(after, upto), context, references), _total(answer))
-        if len(answer.messages) < PAGE:
-            return
-        after = upto
+    )
 
 
 def _batch(

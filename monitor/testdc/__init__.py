@@ -14,13 +14,13 @@ Both ends share its TL classes, so an error in the schema itself would not show 
 
 from __future__ import annotations
 
-from .channel import Channel
-from .cluster import Cluster
-from .faults import Delay, Drop, Faults, FloodWait, Rpc
-from .journal import Entry
-from .media import Document, Photo
-from .posts import Origin, Post, User
-from .world import Report, World
+from monitor.testdc.channel import Channel
+from monitor.testdc.cluster import Cluster
+from monitor.testdc.faults import Delay, Drop, Faults, FloodWait, Rpc
+from monitor.testdc.journal import Entry
+from monitor.testdc.media import Document, Photo
+from monitor.testdc.posts import Origin, Post, User
+from monitor.testdc.world import Report, World
 
 __all__ = [
     "Channel",

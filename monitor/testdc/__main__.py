@@ -16,9 +16,9 @@ import sys
 import threading
 from pathlib import Path
 
-from .cluster import Cluster
-from .errors import ScenarioError
-from .scenario import Live, Scenario, load
+from monitor.testdc.cluster import Cluster
+from monitor.testdc.errors import ScenarioError
+from monitor.testdc.scenario import Live, Scenario, load
 
 MAX_SECONDS = 3600.0
 

@@ -14,8 +14,8 @@ from telethon.extensions import BinaryReader
 from telethon.tl import types
 from telethon.tl.tlobject import TLObject
 
-from .envelope import Message
-from .errors import RpcError
+from monitor.testdc.envelope import Message
+from monitor.testdc.errors import RpcError
 
 _CONTAINER, _GZIP, _RPC_RESULT = (struct.pack("<I", n) for n in (0x73F1F8DC, 0x3072CFA1, 0xF35C6D01))
 _IN_CONTAINER = struct.Struct("<qii")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from telethon.tl import types
 
-from .media import Media
-from .posts import Change, ChannelChanged, Kind, Origin, Post, User
+from monitor.testdc.media import Media
+from monitor.testdc.posts import Change, ChannelChanged, Kind, Origin, Post, User
 
 if TYPE_CHECKING:
-    from .world import World
+    from monitor.testdc.world import World
 
 Access = Literal["public", "request", "private"]
 When = datetime | float | None

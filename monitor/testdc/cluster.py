@@ -10,20 +10,20 @@ from typing import Any, Self
 
 from telethon.tl import types
 
-from . import keys
-from .bodies import Outgoing
-from .connection import Connection
-from .datacentre import DataCentre
-from .dispatch import Call
-from .errors import RpcError
-from .faults import Faults
-from .journal import Entry
-from .posts import Change, ChannelChanged, Event, Noticed, User
-from .render import Renderer
-from .services import dispatcher
-from .services.signin import SignIns
-from .session import Session
-from .world import World
+from monitor.testdc import keys
+from monitor.testdc.bodies import Outgoing
+from monitor.testdc.connection import Connection
+from monitor.testdc.datacentre import DataCentre
+from monitor.testdc.dispatch import Call
+from monitor.testdc.errors import RpcError
+from monitor.testdc.faults import Faults
+from monitor.testdc.journal import Entry
+from monitor.testdc.posts import Change, ChannelChanged, Event, Noticed, User
+from monitor.testdc.render import Renderer
+from monitor.testdc.services import dispatcher
+from monitor.testdc.services.signin import SignIns
+from monitor.testdc.session import Session
+from monitor.testdc.world import World
 
 
 class Cluster:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import functions, types
 
-from .bodies import (
+from monitor.testdc.bodies import (
     BadContainer,
     Outgoing,
     answer,
@@ -22,8 +22,8 @@ from .bodies import (
     parse,
     result,
 )
-from .dispatch import Call, unwrap
-from .envelope import (
+from monitor.testdc.dispatch import Call, unwrap
+from monitor.testdc.envelope import (
     EnvelopeError,
     Message,
     open_message,
@@ -31,15 +31,15 @@ from .envelope import (
     seal_message,
     seal_plain,
 )
-from .errors import RpcError
-from .faults import Delay, Drop, Fault, Rpc
-from .handshake import Handshake, HandshakeError
-from .journal import request_name
-from .session import BAD_SALT, INVALID_CONTAINER, AuthKey, Session
-from .transport import Transport, TransportError, accept
+from monitor.testdc.errors import RpcError
+from monitor.testdc.faults import Delay, Drop, Fault, Rpc
+from monitor.testdc.handshake import Handshake, HandshakeError
+from monitor.testdc.journal import request_name
+from monitor.testdc.session import BAD_SALT, INVALID_CONTAINER, AuthKey, Session
+from monitor.testdc.transport import Transport, TransportError, accept
 
 if TYPE_CHECKING:
-    from .datacentre import DataCentre
+    from monitor.testdc.datacentre import DataCentre
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import functions
 
-from .connection import Connection
-from .envelope import MessageIds
-from .session import AuthKey, Session
+from monitor.testdc.connection import Connection
+from monitor.testdc.envelope import MessageIds
+from monitor.testdc.session import AuthKey, Session
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
+    from monitor.testdc.cluster import Cluster
 
 # Requests which do not make a session one that hears what happens.
 _MUTE = (functions.upload.GetFileRequest, functions.auth.ExportAuthorizationRequest)

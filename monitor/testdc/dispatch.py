@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import functions
 
-from .errors import RpcError
-from .journal import Entry, parameters, request_name
-from .posts import User
-from .render import Renderer
-from .session import Session
-from .world import World
+from monitor.testdc.errors import RpcError
+from monitor.testdc.journal import Entry, parameters, request_name
+from monitor.testdc.posts import User
+from monitor.testdc.render import Renderer
+from monitor.testdc.session import Session
+from monitor.testdc.world import World
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
+    from monitor.testdc.cluster import Cluster
 
 _TRUE, _FALSE = b"\xb5\x75\x72\x99", b"\x37\x97\x79\xbc"
 _WRAPPERS = (

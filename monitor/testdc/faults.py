@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from .posts import User
+from monitor.testdc.posts import User
 
 
 @dataclass(frozen=True, slots=True)

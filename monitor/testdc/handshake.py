@@ -16,7 +16,7 @@ from telethon.extensions import BinaryReader
 from telethon.helpers import generate_key_data_from_nonce
 from telethon.tl import functions, types
 
-from . import keys
+from monitor.testdc import keys
 
 # The 2048-bit safe prime of Telegram's own servers: clients know it and skip the slow check. 3 generates.
 DH_PRIME = int(

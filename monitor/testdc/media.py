@@ -10,8 +10,8 @@ from typing import Any, Literal
 from PIL import UnidentifiedImageError
 from telethon.tl import types
 
-from . import photos
-from .photos import Rendition
+from monitor.testdc import photos
+from monitor.testdc.photos import Rendition
 
 DocumentKind = Literal["file", "video", "gif", "sticker", "voice", "round", "audio"]
 Refer = Callable[[int], bytes]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from .media import Media
+from monitor.testdc.media import Media
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 
-from .errors import RpcError
+from monitor.testdc.errors import RpcError
 
 _FORM = struct.Struct(">BId")
 

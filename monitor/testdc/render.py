@@ -12,9 +12,9 @@ from typing import Any
 
 from telethon.tl import types
 
-from .channel import Channel
-from .posts import Change, Kind, Notice, Post, User
-from .world import World
+from monitor.testdc.channel import Channel
+from monitor.testdc.posts import Change, Kind, Notice, Post, User
+from monitor.testdc.world import World
 
 _VECTOR = b"\x15\xc4\xb5\x1c"
 SERVICE_USER = 777000

@@ -24,13 +24,13 @@ from typing import Any
 
 import yaml
 
-from .channel import Channel
-from .errors import ScenarioError
-from .faults import Delay, Drop, Fault, Faults, FloodWait, Rpc
-from .media import Photo
-from .pictures import picture
-from .posts import Post
-from .world import World
+from monitor.testdc.channel import Channel
+from monitor.testdc.errors import ScenarioError
+from monitor.testdc.faults import Delay, Drop, Fault, Faults, FloodWait, Rpc
+from monitor.testdc.media import Photo
+from monitor.testdc.pictures import picture
+from monitor.testdc.posts import Post
+from monitor.testdc.world import World
 
 PICTURES = 24
 SECONDS_BETWEEN_POSTS = 60

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from .posts import User
+from monitor.testdc.posts import User
 
 TOO_OLD, TOO_NEW = 300, 30
 MSG_ID_TOO_LOW, MSG_ID_TOO_HIGH, MSG_ID_NOT_CLIENTS = 16, 17, 18

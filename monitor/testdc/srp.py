@@ -14,7 +14,7 @@ from typing import Any
 from telethon.password import compute_hash
 from telethon.tl import types
 
-from .handshake import DH_GENERATOR, DH_PRIME
+from monitor.testdc.handshake import DH_GENERATOR, DH_PRIME
 
 _PRIME_BYTES = DH_PRIME.to_bytes(256, "big")
 _GENERATOR_BYTES = DH_GENERATOR.to_bytes(256, "big")

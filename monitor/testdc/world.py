@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from . import media
-from .channel import Access, Channel, When
-from .media import Document, DocumentKind, Embedded, File, Photo
-from .posts import Event, Notice, Noticed, User
-from .references import FileReferences
+from monitor.testdc import media
+from monitor.testdc.channel import Access, Channel, When
+from monitor.testdc.media import Document, DocumentKind, Embedded, File, Photo
+from monitor.testdc.posts import Event, Notice, Noticed, User
+from monitor.testdc.references import FileReferences
 
 REFERENCE_LIFE = 3600.0
 ACCOUNT_DIFFERENCE_LIMIT = 1000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..dispatch import Dispatcher
-from . import channels, config, dialogs, history, report, signin, updates, upload, users
+from monitor.testdc.dispatch import Dispatcher
+from monitor.testdc.services import channels, config, dialogs, history, report, signin, updates, upload, users
 
 
 def dispatcher() -> Dispatcher:

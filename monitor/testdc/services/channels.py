@@ -6,10 +6,10 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..channel import Channel
-from ..dispatch import Call, Service
-from ..errors import RpcError
-from .users import find_user
+from monitor.testdc.channel import Channel
+from monitor.testdc.dispatch import Call, Service
+from monitor.testdc.errors import RpcError
+from monitor.testdc.services.users import find_user
 
 
 def known_channel(call: Call, given: Any) -> Channel:

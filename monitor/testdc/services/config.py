@@ -6,7 +6,7 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..dispatch import Call, Service
+from monitor.testdc.dispatch import Call, Service
 
 _HOUR = 3600
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..channel import Channel
-from ..dispatch import Call, Service, seconds
-from ..posts import Post
-from .channels import visible_channel
-from .updates import state
+from monitor.testdc.channel import Channel
+from monitor.testdc.dispatch import Call, Service, seconds
+from monitor.testdc.posts import Post
+from monitor.testdc.services.channels import visible_channel
+from monitor.testdc.services.updates import state
 
 PAGE = 100
 

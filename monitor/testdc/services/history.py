@@ -8,10 +8,10 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..channel import Channel
-from ..dispatch import Call, Service, seconds
-from ..errors import RpcError
-from .channels import visible_channel
+from monitor.testdc.channel import Channel
+from monitor.testdc.dispatch import Call, Service, seconds
+from monitor.testdc.errors import RpcError
+from monitor.testdc.services.channels import visible_channel
 
 PAGE = 100
 IDS = 200

@@ -8,10 +8,10 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..dispatch import Call, Service
-from ..errors import RpcError
-from ..world import Report
-from .channels import visible_channel
+from monitor.testdc.dispatch import Call, Service
+from monitor.testdc.errors import RpcError
+from monitor.testdc.services.channels import visible_channel
+from monitor.testdc.world import Report
 
 
 @dataclass(frozen=True)

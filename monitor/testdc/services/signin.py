@@ -8,10 +8,10 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..dispatch import Call, Service
-from ..errors import RpcError
-from ..posts import User
-from ..srp import Exchange, algorithm
+from monitor.testdc.dispatch import Call, Service
+from monitor.testdc.errors import RpcError
+from monitor.testdc.posts import User
+from monitor.testdc.srp import Exchange, algorithm
 
 
 @dataclass

@@ -6,11 +6,11 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..channel import Channel
-from ..dispatch import Call, Service, seconds
-from ..errors import RpcError
-from ..posts import Kind
-from .channels import visible_channel
+from monitor.testdc.channel import Channel
+from monitor.testdc.dispatch import Call, Service, seconds
+from monitor.testdc.errors import RpcError
+from monitor.testdc.posts import Kind
+from monitor.testdc.services.channels import visible_channel
 
 # No answer carries more changes than this; a limit beyond it is served in slices.
 SLICE = 100

@@ -6,9 +6,9 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..dispatch import Call, Service
-from ..errors import RpcError
-from ..media import Photo
+from monitor.testdc.dispatch import Call, Service
+from monitor.testdc.errors import RpcError
+from monitor.testdc.media import Photo
 
 MEBIBYTE = 1 << 20
 

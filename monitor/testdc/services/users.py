@@ -7,11 +7,11 @@ from typing import Any
 
 from telethon.tl import functions, types
 
-from ..channel import Channel
-from ..dispatch import Call, Service
-from ..errors import RpcError
-from ..posts import User
-from ..render import vector
+from monitor.testdc.channel import Channel
+from monitor.testdc.dispatch import Call, Service
+from monitor.testdc.errors import RpcError
+from monitor.testdc.posts import User
+from monitor.testdc.render import vector
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import imagehash
 import numpy as np
-import pictures
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from PIL import Image, features
 from monitor.errors import MediaUndecodable
 from monitor.matching import ImageHashes, hash_image
 from monitor.matching.picture import decode, looks_like_picture
+from tests.unit.matching import pictures
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"] + (["AVIF"] if features.check("avif") else [])
 

@@ -6,7 +6,6 @@ import io
 import random
 import tracemalloc
 
-import pictures
 import pytest
 from PIL import Image
 
@@ -14,6 +13,7 @@ from monitor.errors import MediaEmpty
 from monitor.matching import InProcessHasher, hash_image
 from monitor.model import Algorithm, MediaHashes
 from monitor.ports import Hasher
+from tests.unit.matching import pictures
 
 
 def jpeg(width: int = 320, height: int = 240) -> bytes:

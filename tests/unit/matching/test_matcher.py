@@ -131,14 +131,14 @@ def test_an_algorithm_only_meets_lists_of_its_own(make: Any) -> None:
 # -- ignore lists
 
 
-def test_bytes_on_an_ignore_list_have_no_match_at_all(make: Any) -> None:
+def test_known_good_bytes_have_no_perceptual_match_and_keep_an_exact_one(make: Any) -> None:
     flagging = [
         make("a", Algorithm.MD5, ("e", ITEM[Algorithm.MD5])),
         make("b", Algorithm.PDQ, ("e", ITEM[Algorithm.PDQ])),
     ]
     ignoring = make("good", Algorithm.SHA1, ("g", ITEM[Algorithm.SHA1]), action="ignore")
     assert len(found(ListMatcher(flagging), item())) == 2
-    assert found(ListMatcher([*flagging, ignoring]), item()) == []
+    assert found(ListMatcher([*flagging, ignoring]), item()) == [("a", "e", 0)]
 
 
 def test_a_perceptual_ignore_takes_what_is_no_nearer_and_never_an_exact_match(make: Any) -> None:

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pictures
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.matching.pdq import Pdq, Pixels, pdq
+from tests.unit.matching import pictures
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "fixtures" / "pdq_golden.json").read_text(encoding="ascii"))
 
