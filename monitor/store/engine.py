@@ -4,8 +4,9 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ PRAGMAS = (
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
 )
-WRITER_PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA cache_size = -32768")  # 32 MiB of pages
+WRITER_PRAGMAS = ("PRAGMA cache_size = -32768",)  # 32 MiB of pages
 READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
 
@@ -140,8 +141,8 @@ def check_file(path: Path, rights: int = os.R_OK) -> None:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def create_private(path: Path) -> None:
-    """Make sure the database file exists with mode 0600, whatever the umask; new folders get 0700.
+def create_private(path: Path, busy_timeout: float) -> None:
+    """Make sure the database exists with mode 0600, whatever the umask, and is in WAL mode; new folders get 0700.
 
     SQLite gives its -wal and -shm files the mode of the database.
     """
@@ -156,6 +157,21 @@ def create_private(path: Path) -> None:
             # Not opened: closing a second descriptor would drop the locks that this process holds on it.
             check_file(path, os.R_OK | os.W_OK)
         path.chmod(0o600)
+        with closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as database:
+            _to_wal(database, time.monotonic() + busy_timeout)
+
+
+def _to_wal(database: sqlite3.Connection, deadline: float) -> None:
+    """The mode is a property of the file. Of several who set it at once, all but one are told "busy" without
+    the wait that every other statement gets: hence this loop."""
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as e:
+            if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

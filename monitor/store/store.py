@@ -49,7 +49,7 @@ async def open_store(
     for a database of a newer version), StoreUnavailable.
     """
     path = Path(path)
-    engine.create_private(path)
+    engine.create_private(path, busy_timeout)
     writing = engine.writer(path, busy_timeout)
     try:
         with engine.mapped(path):

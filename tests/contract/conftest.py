@@ -1,5 +1,7 @@
 """The stores that have to pass the contract. A further one adds a factory, and runs the same tests."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import pytest
 from monitor.model import Event, EventType
 from monitor.ports import Store
 from monitor.store import Reader, open_store
+from monitor.wire import Notices, Pipe, RemoteStore, serve
 
 
 @dataclass
@@ -39,7 +42,24 @@ async def sqlite(folder: Path) -> AsyncIterator[Opened]:
         yield Opened(store, store.reader)
 
 
-FACTORIES: list[Factory] = [sqlite]
+@asynccontextmanager
+async def remote(folder: Path) -> AsyncIterator[Opened]:
+    """The same store behind the socket that the collector uses."""
+    ours, theirs = socket.socketpair()
+    async with open_store(folder / "store.sqlite3") as store, asyncio.TaskGroup() as tasks:
+        served = Pipe(*await asyncio.open_connection(sock=ours))
+        tasks.create_task(serve(store, served, Notices()))
+        pipe = Pipe(*await asyncio.open_connection(sock=theirs))
+        proxy = RemoteStore(pipe)
+        tasks.create_task(proxy.run())
+        try:
+            yield Opened(proxy, store.reader)
+        finally:
+            pipe.close()
+            served.close()
+
+
+FACTORIES: list[Factory] = [sqlite, remote]
 
 
 @pytest.fixture(params=FACTORIES, ids=lambda factory: factory.__name__)

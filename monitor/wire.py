@@ -1,0 +1,288 @@
+"""The socket between collector and recorder: typed calls of `ports.Store`, and nothing else.
+
+A frame is a length (4 bytes, big-endian) and MessagePack (https://msgpack.org). The recorder decodes each
+call against the types of the port, so that a value of another shape is refused before it is looked at.
+Text travels only where operators declare it, and in the messages of our own errors.
+
+    collector → recorder   [id, method, [argument, …]] · [0, notice, …]
+    recorder → collector   [id, result or null, error or null] · [0, "stop", null]
+"""
+
+import asyncio
+import inspect
+import struct
+import types
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from monitor import errors, ports
+from monitor.errors import ChannelRefused, FatalError, FloodWait, MonitorError, StoreUnavailable
+from monitor.model import (
+    Batch,
+    Channel,
+    ChannelId,
+    Declaration,
+    EventType,
+    Examined,
+    ListVersion,
+    PendingMedia,
+    Profile,
+    Recorded,
+    Refusal,
+    Scalar,
+    SessionState,
+    Totals,
+)
+
+LENGTH = struct.Struct(">I")
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes; a longer frame is refused."""
+LONGEST_MESSAGE = 1000
+"""Characters of an error's message that travel."""
+AT_ONCE = 32
+"""Calls that the recorder works on at the same time; more wait in the socket."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Failure = tuple[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How one call of the port travels."""
+
+    arguments: "msgspec.msgpack.Decoder[Any]"
+    result: "msgspec.msgpack.Decoder[Any]"
+
+
+def _methods() -> Mapping[str, Method]:
+    found = {}
+    for name, function in inspect.getmembers(ports.Store, inspect.iscoroutinefunction):
+        hints = typing.get_type_hints(function)
+        result = hints.pop("return")
+        wanted = types.GenericAlias(tuple, tuple(hints.values()))
+        found[name] = Method(msgspec.msgpack.Decoder(wanted), msgspec.msgpack.Decoder(result))
+    return found
+
+
+METHODS = _methods()
+_ENCODER = msgspec.msgpack.Encoder()
+_CALL = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw])
+_ANSWER = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, Failure | None])
+_NOTICES: Mapping[str, Any] = {
+    "ready": msgspec.msgpack.Decoder(tuple[()]),
+    "progress": msgspec.msgpack.Decoder(tuple[str, int, int]),
+    "failed": msgspec.msgpack.Decoder(Failure),
+}
+REFUSED: Failure = ("ValueError", "")
+
+
+def pack(error: MonitorError) -> Failure:
+    """An error as it travels: its class and what it is made of."""
+    name = type(error).__name__
+    if isinstance(error, FloodWait):
+        return name, error.seconds
+    if isinstance(error, ChannelRefused):
+        return name, error.reason.value
+    return name, str(error)[:LONGEST_MESSAGE]
+
+
+def unpack(failure: Failure) -> MonitorError | ValueError:
+    """The error that travelled."""
+    name, value = failure
+    if failure == REFUSED:
+        return ValueError("the store refuses a value that contradicts itself")
+    kind = getattr(errors, name, None)
+    if kind is FloodWait:
+        return FloodWait(int(value))
+    if kind is ChannelRefused:
+        return ChannelRefused(Refusal(str(value)))
+    if isinstance(kind, type) and issubclass(kind, MonitorError):
+        return kind(str(value))
+    return FatalError("the other process failed in a way that it could not name")
+
+
+class Pipe:
+    """Frames over one socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, frame: object) -> None:
+        """Send one frame; waits while the other side does not read. Raises ConnectionError at its end."""
+        data = _ENCODER.encode(frame)
+        self._writer.write(LENGTH.pack(len(data)) + data)
+        await self._writer.drain()
+
+    async def receive(self) -> bytes | None:
+        """The next frame, None at the end of the other side."""
+        try:
+            (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+            if length > MAX_FRAME:
+                raise FatalError("a frame between the processes is longer than any may be")
+            return await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+    def close(self) -> None:
+        """End this side."""
+        self._writer.close()
+
+
+@dataclass(slots=True)
+class Notices:
+    """What a recorder does with what a collector tells it beside its calls."""
+
+    ready: Callable[[], None] = lambda: None
+    progress: Callable[[str, int, int], None] = lambda username, done, total: None
+    failed: Callable[[MonitorError], None] = lambda error: None
+
+
+async def serve(store: ports.Store, pipe: Pipe, notices: Notices) -> None:
+    """Answer a collector's calls until it ends. Raises FatalError for a frame of another shape."""
+    room = asyncio.Semaphore(AT_ONCE)
+    async with asyncio.TaskGroup() as tasks:
+        while (frame := await pipe.receive()) is not None:
+            try:
+                number, name, raw = _CALL.decode(frame)
+                if number == 0:
+                    _notice(notices, name, _NOTICES[name].decode(raw))
+                    continue
+                arguments = METHODS[name].arguments.decode(raw)
+            except (msgspec.MsgspecError, KeyError, ValueError) as e:
+                raise FatalError(
+                    f"the collector sent what is not in the contract ({type(e).__name__})"
+                ) from None
+            await room.acquire()
+            call = getattr(store, name)(*arguments)
+            task = tasks.create_task(_answer(pipe, number, call), name=f"serve:{name}")
+            task.add_done_callback(lambda _: room.release())
+
+
+def _notice(notices: Notices, name: str, values: tuple[Any, ...]) -> None:
+    if name == "failed":
+        error = unpack((values[0], values[1]))
+        notices.failed(error if isinstance(error, MonitorError) else FatalError(str(error)))
+    else:
+        getattr(notices, name)(*values)
+
+
+async def _answer(pipe: Pipe, number: int, call: Awaitable[object]) -> None:
+    result, failure = None, None
+    try:
+        result = await call
+    except MonitorError as e:
+        failure = pack(e)
+    except ValueError:
+        failure = REFUSED  # a value that contradicts itself: the caller's mistake, and to be told there
+    try:
+        await pipe.send((number, result, failure))
+    except ConnectionError:
+        pass  # the collector has ended; what it asked for is done all the same
+
+
+class RemoteStore:
+    """`ports.Store` at the other end of a socket."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._last = 0
+        self.stop = asyncio.Event()
+        """Set when the recorder asks for an end."""
+
+    async def run(self) -> None:
+        """Take answers until the recorder ends; then every call in flight fails with StoreUnavailable."""
+        try:
+            while (frame := await self._pipe.receive()) is not None:
+                number, result, failure = _ANSWER.decode(frame)
+                if number == 0:
+                    self.stop.set()
+                    continue
+                waiting = self._waiting.pop(number, None)
+                if waiting is None or waiting.done():
+                    continue
+                if failure is None:
+                    waiting.set_result(bytes(result))
+                else:
+                    waiting.set_exception(unpack(failure))
+        finally:
+            self._last = -1
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(_gone())
+            self._waiting.clear()
+
+    async def notify(self, name: str, *values: object) -> None:
+        """Tell the recorder one of the notices."""
+        await self._pipe.send((0, name, values))
+
+    async def _call(
+        self, method: Callable[Concatenate["RemoteStore", P], Awaitable[T]], *values: object
+    ) -> T:
+        if self._last < 0:
+            raise _gone()
+        name = method.__name__
+        self._last += 1
+        number = self._last
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._pipe.send((number, name, values))
+            result: T = METHODS[name].result.decode(await waiting)
+            return result
+        except ConnectionError as e:
+            raise _gone() from e
+        finally:
+            self._waiting.pop(number, None)
+
+    async def session(self, account: str) -> SessionState | None:
+        return await self._call(RemoteStore.session, account)
+
+    async def save_session(self, state: SessionState) -> None:
+        await self._call(RemoteStore.save_session, state)
+
+    async def forget_session(self, account: str) -> None:
+        await self._call(RemoteStore.forget_session, account)
+
+    async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
+        await self._call(RemoteStore.declare, declarations, at)
+
+    async def channels(self) -> list[Channel]:
+        return await self._call(RemoteStore.channels)
+
+    async def joined(self, username: str, profile: Profile, account: str, at: datetime) -> None:
+        await self._call(RemoteStore.joined, username, profile, account, at)
+
+    async def refused(self, username: str, reason: Refusal, at: datetime) -> None:
+        await self._call(RemoteStore.refused, username, reason, at)
+
+    async def record(self, batches: Sequence[Batch]) -> Recorded:
+        return await self._call(RemoteStore.record, batches)
+
+    async def cursor(self, channel_id: ChannelId) -> int:
+        return await self._call(RemoteStore.cursor, channel_id)
+
+    async def pending_media(self, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
+        return await self._call(RemoteStore.pending_media, channels, limit)
+
+    async def examined(self, outcome: Examined) -> int:
+        return await self._call(RemoteStore.examined, outcome)
+
+    async def list_loaded(self, version: ListVersion, at: datetime) -> None:
+        await self._call(RemoteStore.list_loaded, version, at)
+
+    async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+        return await self._call(RemoteStore.append, kind, body, at)
+
+    async def totals(self) -> Totals:
+        return await self._call(RemoteStore.totals)
+
+
+def _gone() -> StoreUnavailable:
+    return StoreUnavailable("the recorder has ended")
