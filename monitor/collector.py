@@ -1,4 +1,4 @@
-"""One account at work: join, read history up to now, follow live, examine media; again after each break."""
+"""Accounts at work: join, read history up to now, follow live, examine media; again after each break."""
 
 import asyncio
 import logging
@@ -8,10 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable
+from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
+from monitor.matching import ListMatcher
 from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
 from monitor.pipeline import Examiner, Limits, Recorder
 from monitor.ports import Hasher, Matcher, Store
+from monitor.prepare import Prepared, now
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.history import pages
 from monitor.telegram.joining import refusal, stand
@@ -36,15 +38,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every account's collector shares. Without `hasher` and `matcher` no media is fetched."""
+    """What every account's collector shares. Without `hasher` no media is fetched."""
 
     store: Store
     recorder: Recorder
     limits: Limits
     clock: Callable[[], datetime]
     pseudonym: Callable[[int], str]
+    matcher: Matcher
     hasher: Hasher | None = None
-    matcher: Matcher | None = None
     progress: Progress = lambda username, done, total: None
 
 
@@ -72,7 +74,7 @@ class Collector:
             try:
                 await self._session()
             except* RetryableError as group:
-                error = first(group)
+                error = leading(group)
                 log.warning("connection ended: %s", error, extra={"account": self.account})
             if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
@@ -107,7 +109,7 @@ class Collector:
                         *((self._read(connection, live, references), f"history:{n}") for n in range(READERS)),
                     ):
                         tasks.create_task(coroutine, name=f"{self.account}:{name}")
-                    if tools.hasher is not None and tools.matcher is not None:
+                    if tools.hasher is not None:
                         examiner = Examiner(
                             tools.store,
                             Downloads(connection, references),
@@ -258,17 +260,63 @@ class Collector:
             await written
 
 
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to speak of: one of ours, fatal before retryable, else whatever came first."""
-    leaves: list[BaseException] = []
-    stack: list[BaseException] = [group]
-    while stack:
-        error = stack.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            stack[:0] = error.exceptions
-        else:
-            leaves.append(error)
-    ours = sorted(
-        (e for e in leaves if isinstance(e, MonitorError)), key=lambda e: isinstance(e, RetryableError)
+async def collect(
+    prepared: Prepared, store: Store, hasher: Hasher | None, stop: asyncio.Event, progress: Progress
+) -> None:
+    """Every account of a configuration at work on a store, until `stop` is set; then intake ends, and what was
+    taken in is written. Without a `hasher` only metadata is recorded. Raises FatalError."""
+    config = prepared.config
+    at = now()
+    await store.declare(config.declarations(), at)
+    for loaded in prepared.lists:
+        await store.list_loaded(loaded.version, at)
+    recorder = Recorder(store)
+    tools = Tools(
+        store=store,
+        recorder=recorder,
+        limits=Limits(
+            config.media.max_bytes,
+            config.media.max_bytes_in_flight,
+            min_quality=config.matching.pdq.min_quality,
+        ),
+        clock=now,
+        pseudonym=prepared.pseudonyms,
+        hasher=hasher,
+        matcher=ListMatcher(prepared.lists),
+        progress=progress,
     )
-    return (ours or leaves)[0]
+    collectors = [
+        Collector(
+            account.name,
+            prepared.credentials[account.name],
+            prepared.endpoint,
+            [d for d in config.declarations() if d.account == account.name],
+            tools,
+        )
+        for account in config.accounts
+    ]
+
+    def lagging(channels: frozenset[ChannelId]) -> None:
+        for collector in collectors:
+            collector.lags(channels)
+
+    def media() -> None:
+        for collector in collectors:
+            collector.wake.set()
+
+    recorder.lagging, recorder.media = lagging, media
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(recorder.run(), name="recorder")
+            collecting = [tasks.create_task(c.run(), name=f"collector:{c.account}") for c in collectors]
+            await stop.wait()
+            for task in collecting:
+                task.cancel()
+            await asyncio.wait(collecting)
+            await recorder.close()
+            await writer
+    except BaseExceptionGroup as group:
+        error = leading(group)
+        if isinstance(error, MonitorError):
+            raise error from group
+        raise

@@ -1,4 +1,12 @@
-"""The composition root: opens resources, starts the tasks, ends them in order on a signal."""
+"""`monitor run`: one command that starts two processes, watches them, and ends them in order.
+
+    monitor run ── recorder (monitor.recorder_process): the store, the only one that writes
+                └─ collector (monitor.collector_process): accounts, media in memory, no writable path
+                   └─ decoders (monitor.decoder): bytes in, hashes out, nothing else
+
+Recorder and collector share a socket that this process does not keep. When the collector dies, both are
+started again, with a pause that grows; when the recorder dies, everything stops.
+"""
 
 import asyncio
 import contextlib
@@ -6,121 +14,35 @@ import fcntl
 import logging
 import os
 import signal
-import stat
+import socket
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.collector import Collector, Progress, Tools, first
-from monitor.config import Config, HashListEntry
-from monitor.errors import ConfigError, InputError, MonitorError
-from monitor.matching import InProcessHasher, ListMatcher
-from monitor.matching.lists import HashList, load_list
-from monitor.model import Algorithm, ChannelId
-from monitor.pipeline import Limits, Recorder
-from monitor.secrets import read_private
-from monitor.store import open_store
-from monitor.telegram.client import Credentials, Endpoint
-from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
+from monitor.config import Config
+from monitor.errors import FatalError, InputError, MonitorError
+from monitor.prepare import private_state
 
 log = logging.getLogger(__name__)
 
-
-def now() -> datetime:
-    """The wall clock, in UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All that a run needs from the configuration, opened and found in order."""
-
-    config: Config
-    credentials: dict[str, Credentials]
-    endpoint: Endpoint | None
-    pseudonyms: Pseudonyms
-    lists: tuple[HashList, ...]
+STOP_TIMEOUT = 60.0
+"""Seconds that the processes get to end in order before they are killed."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before what died is started again: doubled each time, up to the longest."""
+STEADY = 300.0
+"""Seconds after which a collector counts as healthy, and the pause begins anew."""
+LONGEST_LINE = 1000
+"""Characters of a collector's log line that are passed on."""
+# Importing numpy starts threads of its own otherwise, and confinement holds only for threads started later.
+ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
-def prepare(config: Config) -> Prepared:
-    """Open what the configuration names. Raises ConfigError or HashListError; nothing is written."""
-    if not config.accounts:
-        raise ConfigError(f"{config.path}: accounts: none is declared; add one with its api_id and api_hash")
-    private_state(config)
-    return Prepared(
-        config,
-        {account.name: credentials(config, account.name) for account in config.accounts},
-        endpoint(config),
-        pseudonyms(config),
-        tuple(read_list(config, entry) for entry in config.hash_lists),
-    )
+class ProcessFailed(MonitorError):
+    """A process ended with an error that it has said itself; `exit_code` is its own."""
 
-
-def credentials(config: Config, name: str | None) -> Credentials:
-    """What identifies the application for one account. Raises ConfigError when its secret cannot be read."""
-    account = config.account(name)
-    api_hash = account.api_hash.read(config.path.parent, f"{config.path}: account {account.name}: api_hash")
-    return Credentials(account.api_id, api_hash, config.telegram.proxy)
-
-
-def endpoint(config: Config) -> Endpoint | None:
-    """The test data centre of the configuration; None for the platform's own. Raises ConfigError."""
-    server = config.telegram.server
-    if server is None:
-        return None
-    path = config.resolve(server.public_key)
-    try:
-        key = path.read_bytes()
-    except OSError as e:
-        raise ConfigError(
-            f"{config.path}: telegram.server.public_key: {path} cannot be read ({e.strerror})"
-        ) from e
-    return Endpoint(server.dc, server.host, server.port, key)
-
-
-def pseudonyms(config: Config) -> Pseudonyms:
-    """The project's pseudonyms. Raises ConfigError when the key is missing, loose, or inside the state directory."""
-    path = config.resolve(config.pseudonym_key.file)
-    where = f"{config.path}: pseudonym_key"
-    if path.is_relative_to(config.state):
-        raise ConfigError(
-            f"{where}: {path} lies in the state directory; keep it elsewhere, so that they part ways"
-        )
-    if not path.exists():
-        raise ConfigError(f"{where}: {path} does not exist; monitor init makes one")
-    key = read_private(path, where)
-    if len(key) < KEY_BYTES:
-        raise ConfigError(f"{where}: {path} is shorter than {KEY_BYTES} bytes; monitor init makes one")
-    return Pseudonyms(key)
-
-
-def read_list(config: Config, entry: HashListEntry) -> HashList:
-    """One declared hash list. Raises HashListError."""
-    limit = {
-        Algorithm.PDQ: config.matching.pdq,
-        Algorithm.PHASH: config.matching.phash,
-        Algorithm.DHASH: config.matching.dhash,
-    }.get(entry.algorithm)
-    return load_list(
-        config.resolve(entry.file),
-        name=entry.name,
-        format=entry.format,
-        algorithm=entry.algorithm,
-        action=entry.action,
-        terms=entry.terms.value(),
-        max_distance=limit.max_distance if limit else 0,
-        min_quality=limit.min_quality if limit else 0,
-    )
-
-
-def private_state(config: Config) -> None:
-    """See that the state directory is ours alone, where it exists. Raises ConfigError with the remedy."""
-    state = config.state
-    if state.exists() and not state.is_dir():
-        raise ConfigError(f"{config.path}: state_dir: {state} is not a folder; name another")
-    if state.exists() and stat.S_IMODE(state.stat().st_mode) & 0o077:
-        raise ConfigError(f"{config.path}: state_dir: {state} is open to others; run: chmod 700 {state}")
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("")
+        self.exit_code = exit_code  # type: ignore[misc]  # the class's constant, known only now
 
 
 @contextlib.contextmanager
@@ -151,89 +73,96 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-async def run(prepared: Prepared, stop: asyncio.Event, progress: Progress | None = None) -> None:
+async def run(config: Config, stop: asyncio.Event) -> None:
     """Collect until `stop` is set, then end in order: intake, what is being written, the store.
 
-    Raises FatalError when an account cannot go on, InputError when another process is at work here.
+    Raises ConfigError and InputError before anything is started, ProcessFailed for an error that a process
+    has said itself, FatalError when the recorder died.
     """
-    config = prepared.config
+    private_state(config)
     with sole(config.state):
-        async with open_store(config.database) as store:
-            at = now()
-            await store.declare(config.declarations(), at)
-            for loaded in prepared.lists:
-                await store.list_loaded(loaded.version, at)
-            recorder = Recorder(store)
-            tools = Tools(
-                store=store,
-                recorder=recorder,
-                limits=Limits(
-                    config.media.max_bytes,
-                    config.media.max_bytes_in_flight,
-                    min_quality=config.matching.pdq.min_quality,
-                ),
-                clock=now,
-                pseudonym=prepared.pseudonyms,
-                hasher=InProcessHasher() if fetches_media(prepared) else None,
-                matcher=ListMatcher(prepared.lists) if fetches_media(prepared) else None,
-                progress=progress or (lambda username, done, total: None),
-            )
-            collectors = [
-                Collector(
-                    account.name,
-                    prepared.credentials[account.name],
-                    prepared.endpoint,
-                    [d for d in config.declarations() if d.account == account.name],
-                    tools,
-                )
-                for account in config.accounts
-            ]
-
-            def lagging(channels: frozenset[ChannelId]) -> None:
-                for collector in collectors:
-                    collector.lags(channels)
-
-            def media() -> None:
-                for collector in collectors:
-                    collector.wake.set()
-
-            recorder.lagging, recorder.media = lagging, media
-            await _until(stop, collectors, recorder)
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            started = asyncio.get_running_loop().time()
+            await _once(config, stop)
+            if stop.is_set():
+                return
+            if asyncio.get_running_loop().time() - started > STEADY:
+                pause = FIRST_PAUSE
+            log.error("the collector died; it is started again", extra={"seconds": int(pause)})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _until(stop: asyncio.Event, collectors: list[Collector], recorder: Recorder) -> None:
+async def _once(config: Config, stop: asyncio.Event) -> None:
+    """One life of the two processes. Returns when they were stopped, or when the collector alone died."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        recorder = await _start("monitor.recorder_process", ours, config)
+        collector = await _start("monitor.collector_process", theirs, config, stderr=asyncio.subprocess.PIPE)
+    ending = asyncio.create_task(recorder.wait(), name="recorder:wait")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    relaying = asyncio.create_task(_relay(collector), name="collector:log")
     try:
-        async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(recorder.run(), name="recorder")
-            collecting = [tasks.create_task(c.run(), name=f"collector:{c.account}") for c in collectors]
-            await stop.wait()
+        # The recorder outlives the collector: it ends when the socket does.
+        await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
             log.info("stopping")
-            for task in collecting:
-                task.cancel()
-            await asyncio.wait(collecting)
-            await recorder.close()
-            await writer
-    except BaseExceptionGroup as group:
-        error = first(group)
-        if isinstance(error, MonitorError):
-            raise error from group
-        raise
+            recorder.send_signal(signal.SIGTERM)
+            await asyncio.wait({ending}, timeout=STOP_TIMEOUT)
+    finally:
+        stopping.cancel()
+        for process in (recorder, collector):
+            if process.returncode is None and (process is recorder or not await _ends(process)):
+                process.kill()
+        await asyncio.wait({ending, relaying, asyncio.ensure_future(collector.wait())})
+    code = await ending
+    if code < 0 and not stop.is_set():
+        raise FatalError(f"the recorder died (signal {-code}); what it had acknowledged is in the store")
+    if code != 0:
+        raise ProcessFailed(code if code > 0 else 3)
 
 
-def fetches_media(prepared: Prepared) -> bool:
-    """Media is fetched when that is permitted and there is something to compare it with."""
-    return prepared.config.media_permitted and bool(prepared.lists)
+async def _start(
+    module: str, channel: socket.socket, config: Config, *, stderr: int | None = None
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        str(channel.fileno()),
+        str(config.path),
+        str(logging.getLogger("monitor").level),
+        pass_fds=(channel.fileno(),),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=stderr,
+        env=os.environ | ONE_THREAD,
+    )
 
 
-def announce(prepared: Prepared) -> None:
-    """Say what a run will not do, and why."""
-    config = prepared.config
-    if not config.media_permitted:
-        log.warning(
-            "metadata only: no media is fetched without a legal statement (legal: in the configuration)"
-        )
-    elif not prepared.lists:
-        log.warning("metadata only: no hash list is declared (hash_lists: in the configuration)")
+async def _ends(process: asyncio.subprocess.Process) -> bool:
+    """Whether a process whose socket has ended goes by itself."""
+    try:
+        await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _relay(collector: asyncio.subprocess.Process) -> None:
+    """Pass the collector's log on: it can write to no file, not even to a standard error that is one."""
+    if collector.stderr is None:
+        return
+    while True:
+        try:
+            line = await collector.stderr.readline()
+        except ValueError:
+            continue  # longer than the reader takes: no line of ours is
+        if not line:
+            return
+        text = line.decode("ascii", "replace").rstrip()[:LONGEST_LINE]
+        print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

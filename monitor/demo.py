@@ -17,11 +17,11 @@ from pathlib import Path
 import yaml
 
 from monitor import daemon
-from monitor.collector import Progress
 from monitor.config import Config, load
 from monitor.errors import FatalError, InputError
 from monitor.matching import hash_image
 from monitor.model import ChannelState
+from monitor.prepare import Prepared, now, prepare
 from monitor.reporting.exports import export
 from monitor.store import open_reader, open_store
 from monitor.telegram.client import connect
@@ -76,7 +76,7 @@ def folder(out: Path) -> Path:
     return out
 
 
-async def demo(out: Path, *, serve: bool, say: Say, progress: Progress, stop: asyncio.Event) -> Summary:
+async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summary:
     """Run the line to its end and leave everything in `out`; with `serve` go on until `stop` is set.
 
     Raises FatalError when the end is not reached.
@@ -87,11 +87,11 @@ async def demo(out: Path, *, serve: bool, say: Say, progress: Progress, stop: as
     async with Cluster(shown.world, SEED) as cluster:
         say(f"serving it over MTProto on {cluster.host}:{cluster.port(1)} and :{cluster.port(2)}")
         config = await asyncio.to_thread(_configure, out, cluster, shown)
-        prepared = daemon.prepare(config)
+        prepared = prepare(config)
         await sign_in_as_scripted(prepared)
         say("signed in; joining, reading histories, following live posts")
         running = asyncio.Event()
-        collecting = asyncio.create_task(daemon.run(prepared, running, progress), name="daemon")
+        collecting = asyncio.create_task(daemon.run(config, running), name="daemon")
         try:
             await _lively(collecting, config, cluster, shown, say)
             summary = await _summary(config, cluster, shown, started)
@@ -177,7 +177,7 @@ def _private(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-async def sign_in_as_scripted(prepared: daemon.Prepared) -> None:
+async def sign_in_as_scripted(prepared: Prepared) -> None:
     answers = iter((PHONE, CODE))
     session = StoredSession("main")
     async with connect(
@@ -239,9 +239,7 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
         for what in ("flags", "messages", "channels"):
             for kind in ("csv", "jsonl"):
                 path = exports / f"{what}.{kind}"
-                await export(
-                    store, config.database, what, kind, path, operator=config.operator, at=daemon.now()
-                )
+                await export(store, config.database, what, kind, path, operator=config.operator, at=now())
                 written.append(str(path))
         path = exports / "flags-with-addresses.csv"
         await export(
@@ -251,7 +249,7 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
             "csv",
             path,
             operator=config.operator,
-            at=daemon.now(),
+            at=now(),
             with_addresses=True,
             purpose="comparing the demo's flags with what was planted",
         )

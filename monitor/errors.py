@@ -140,3 +140,19 @@ class VerificationError(MonitorError):
     """Something that should prove itself does not."""
 
     exit_code = 4
+
+
+def leading(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to speak of: one of ours, fatal before retryable, else whatever came first."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [group]
+    while stack:
+        error = stack.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            stack[:0] = error.exceptions
+        else:
+            leaves.append(error)
+    ours = sorted(
+        (e for e in leaves if isinstance(e, MonitorError)), key=lambda e: isinstance(e, RetryableError)
+    )
+    return (ours or leaves)[0]

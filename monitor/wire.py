@@ -21,7 +21,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from monitor import errors, ports
-from monitor.errors import ChannelRefused, FatalError, FloodWait, MonitorError, StoreUnavailable
+from monitor.errors import ChannelRefused, FatalError, FloodWait, MonitorError, StoreUnavailable, leading
 from monitor.model import (
     Batch,
     Channel,
@@ -120,6 +120,11 @@ class Pipe:
         self._writer.write(LENGTH.pack(len(data)) + data)
         await self._writer.drain()
 
+    def send_soon(self, frame: object) -> None:
+        """Send one small frame without waiting."""
+        data = _ENCODER.encode(frame)
+        self._writer.write(LENGTH.pack(len(data)) + data)
+
     async def receive(self) -> bytes | None:
         """The next frame, None at the end of the other side."""
         try:
@@ -139,26 +144,57 @@ class Pipe:
 class Notices:
     """What a recorder does with what a collector tells it beside its calls."""
 
-    ready: Callable[[], None] = lambda: None
     progress: Callable[[str, int, int], None] = lambda username, done, total: None
     failed: Callable[[MonitorError], None] = lambda error: None
 
 
+async def greeting(pipe: Pipe) -> bool:
+    """Wait for a collector's first word: True when it is ready, False when it ended without one.
+
+    Raises the error that it names, FatalError for a frame of another shape.
+    """
+    frame = await pipe.receive()
+    if frame is None:
+        return False
+    named: list[MonitorError] = []
+    _decode(frame, Notices(failed=named.append))
+    if named:
+        raise named[0]
+    return True
+
+
 async def serve(store: ports.Store, pipe: Pipe, notices: Notices) -> None:
     """Answer a collector's calls until it ends. Raises FatalError for a frame of another shape."""
+    try:
+        await _serve(store, pipe, notices)
+    except BaseExceptionGroup as group:
+        error = leading(group)
+        if isinstance(error, MonitorError):
+            raise error from group
+        raise
+
+
+def _decode(frame: bytes, notices: Notices) -> tuple[int, str, Sequence[Any]] | None:
+    """A call's number, method and arguments; None for a notice, which is passed on."""
+    try:
+        number, name, raw = _CALL.decode(frame)
+        if number != 0:
+            return number, name, METHODS[name].arguments.decode(raw)
+        values = _NOTICES[name].decode(raw)
+    except (msgspec.MsgspecError, KeyError, ValueError) as e:
+        raise FatalError(f"the collector sent what is not in the contract ({type(e).__name__})") from None
+    _notice(notices, name, values)
+    return None
+
+
+async def _serve(store: ports.Store, pipe: Pipe, notices: Notices) -> None:
     room = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         while (frame := await pipe.receive()) is not None:
-            try:
-                number, name, raw = _CALL.decode(frame)
-                if number == 0:
-                    _notice(notices, name, _NOTICES[name].decode(raw))
-                    continue
-                arguments = METHODS[name].arguments.decode(raw)
-            except (msgspec.MsgspecError, KeyError, ValueError) as e:
-                raise FatalError(
-                    f"the collector sent what is not in the contract ({type(e).__name__})"
-                ) from None
+            decoded = _decode(frame, notices)
+            if decoded is None:
+                continue
+            number, name, arguments = decoded
             await room.acquire()
             call = getattr(store, name)(*arguments)
             task = tasks.create_task(_answer(pipe, number, call), name=f"serve:{name}")
@@ -169,8 +205,8 @@ def _notice(notices: Notices, name: str, values: tuple[Any, ...]) -> None:
     if name == "failed":
         error = unpack((values[0], values[1]))
         notices.failed(error if isinstance(error, MonitorError) else FatalError(str(error)))
-    else:
-        getattr(notices, name)(*values)
+    elif name == "progress":
+        notices.progress(*values)
 
 
 async def _answer(pipe: Pipe, number: int, call: Awaitable[object]) -> None:

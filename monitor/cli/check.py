@@ -53,22 +53,22 @@ def _show(findings: list[Finding]) -> None:
 
 def _local(config: "Config") -> Iterator[Finding]:
     """What can be told without a connection."""
-    from monitor import daemon
+    from monitor import prepare
 
     if not config.accounts:
         yield Finding("accounts", "error", "none is declared; add one with its api_id and api_hash", 2)
     for account in config.accounts:
-        read = functools.partial(daemon.credentials, config, account.name)
+        read = functools.partial(prepare.credentials, config, account.name)
         yield _try(f"account {account.name}", "its secret is readable", read)
     if config.telegram.server is not None:
-        yield _try("telegram.server", "test data centre", functools.partial(daemon.endpoint, config))
-    yield _try("pseudonym key", "present, private", functools.partial(daemon.pseudonyms, config))
+        yield _try("telegram.server", "test data centre", functools.partial(prepare.endpoint, config))
+    yield _try("pseudonym key", "present, private", functools.partial(prepare.pseudonyms, config))
     for declared in config.hash_lists:
-        read_list = functools.partial(daemon.read_list, config, declared)
+        read_list = functools.partial(prepare.read_list, config, declared)
         yield _try(f"hash list {declared.name}", "every line is in order", read_list)
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
-    yield _try("state directory", str(config.state), functools.partial(daemon.private_state, config))
+    yield _try("state directory", str(config.state), functools.partial(prepare.private_state, config))
     yield from _legal(config)
     yield from _authorizations(config)
 
@@ -93,7 +93,7 @@ def _legal(config: "Config") -> Iterator[Finding]:
 
 
 def _authorizations(config: "Config") -> Iterator[Finding]:
-    from monitor.daemon import now
+    from monitor.prepare import now
 
     if not config.channels:
         yield Finding("channels", "warning", "none is declared")
@@ -121,7 +121,7 @@ def _authorizations(config: "Config") -> Iterator[Finding]:
 
 async def _accounts(config: "Config") -> list[Finding]:
     """Connect each account and see that it is signed in; nothing is joined and nothing is read."""
-    from monitor import daemon
+    from monitor import daemon, prepare
     from monitor.errors import MonitorError, SourceUnavailable
     from monitor.store import open_reader
     from monitor.telegram.client import connect
@@ -138,7 +138,7 @@ async def _accounts(config: "Config") -> list[Finding]:
                 async with open_reader(config.database) as reader:
                     saved = await reader.session(account.name)
             session = StoredSession(account.name, saved)
-            async with connect(session, daemon.credentials(config, account.name), daemon.endpoint(config)):
+            async with connect(session, prepare.credentials(config, account.name), prepare.endpoint(config)):
                 findings.append(Finding(what, "ok", "connected and signed in"))
         except SourceUnavailable as e:
             findings.append(Finding(what, "error", f"the platform cannot be reached: {e}", 3))

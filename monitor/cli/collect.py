@@ -21,21 +21,19 @@ def run(config: ConfigOption = None) -> None:
     import logging
 
     from monitor import logs
-    from monitor.cli.bars import history_bars
-    from monitor.daemon import Prepared, announce, prepare, stop_on_signals
+    from monitor.config import Config
     from monitor.daemon import run as collect
+    from monitor.daemon import stop_on_signals
 
-    prepared = prepare(read_config(config))
+    settings = read_config(config)
     logs.set_up(logging.INFO)
-    announce(prepared)
 
-    async def until_stopped(prepared: Prepared) -> None:
+    async def until_stopped(settings: Config) -> None:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        with history_bars() as progress:
-            await collect(prepared, stop, progress)
+        await collect(settings, stop)
 
-    asyncio.run(until_stopped(prepared))
+    asyncio.run(until_stopped(settings))
 
 
 @command

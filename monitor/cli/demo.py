@@ -23,7 +23,6 @@ def demo(
     import logging
 
     from monitor import logs
-    from monitor.cli.bars import history_bars
     from monitor.daemon import stop_on_signals
     from monitor.demo import demo as play
     from monitor.demo import folder
@@ -35,8 +34,7 @@ def demo(
         stop = asyncio.Event()
         if serve:
             stop_on_signals(stop)
-        with history_bars() as progress:
-            return await play(place, serve=serve, say=_say, progress=progress, stop=stop)
+        return await play(place, serve=serve, say=_say, stop=stop)
 
     _show(asyncio.run(until_done()), place)
 

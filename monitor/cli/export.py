@@ -24,8 +24,8 @@ def export(
     import asyncio
 
     from monitor.config import Config
-    from monitor.daemon import now
     from monitor.errors import InputError
+    from monitor.prepare import now
     from monitor.reporting.exports import Exported
     from monitor.reporting.exports import export as write
     from monitor.store import open_store

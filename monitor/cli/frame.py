@@ -47,7 +47,8 @@ def command(function: Command) -> Command:
         try:
             return function(*args, **kwargs)
         except MonitorError as e:
-            for line in str(e).splitlines() or [type(e).__name__]:
+            # Without a message: a process of ours has said it already.
+            for line in str(e).splitlines():
                 typer.echo(f"monitor: {line}", err=True)
             raise typer.Exit(e.exit_code) from None
         except (KeyboardInterrupt, BrokenPipeError):

@@ -85,9 +85,10 @@ def login(
 
 async def _login(path: Path, name: str | None) -> None:
     from monitor.config import load
-    from monitor.daemon import credentials, endpoint, now, sole
+    from monitor.daemon import sole
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import EventType
+    from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
     from monitor.telegram.client import connect
     from monitor.telegram.session import StoredSession

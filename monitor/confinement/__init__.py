@@ -49,8 +49,9 @@ def harden() -> InForce:
     return InForce("process", _hardened())
 
 
-def confine_collector(ports: Sequence[int], *, required: bool) -> InForce:
-    """For the process that sees content: it can write nowhere, and connect by TCP to `ports` alone.
+def confine_collector(ports: Sequence[int] | None, *, required: bool) -> InForce:
+    """For the process that sees content: it can write nowhere, and connect by TCP to `ports` alone
+    (None: to any, for a test data centre whose ports are not known beforehand).
 
     Files can be read and programs started; /dev/null can be written. Standard error and output must be no
     regular files, and connections go to addresses, as names cannot be resolved. With `required` raises
@@ -189,7 +190,7 @@ def _hardened() -> tuple[Measure, ...]:
     )
 
 
-def _landlock(offer: Available, writable: Sequence[Path], ports: Sequence[int], *, read: bool) -> bool:
+def _landlock(offer: Available, writable: Sequence[Path], ports: Sequence[int] | None, *, read: bool) -> bool:
     if offer.landlock is None:
         return False
     landlock.restrict(writable, ports, read=read)
@@ -216,7 +217,9 @@ def _sockets(filtered: bool, what: str) -> Measure:
     return Measure("sockets", filtered, f"{what} (seccomp)" if filtered else _NEEDS_SECCOMP)
 
 
-def _ports(offer: Available, ports: Sequence[int]) -> Measure:
+def _ports(offer: Available, ports: Sequence[int] | None) -> Measure:
+    if ports is None:
+        return Measure("TCP to listed ports alone", False, "no ports are known beforehand")
     held = (offer.landlock or 0) >= landlock.PORTS_SINCE
     allowed = ", ".join(map(str, sorted(set(ports)))) or "none"
     how = f"{allowed} (Landlock)" if held else f"needs Landlock ABI {landlock.PORTS_SINCE} (Linux 6.7)"

@@ -54,8 +54,9 @@ def abi() -> int | None:
         return None
 
 
-def restrict(writable: Sequence[Path], ports: Sequence[int], *, read: bool) -> None:
+def restrict(writable: Sequence[Path], ports: Sequence[int] | None, *, read: bool) -> None:
     """From now on: writes only below `writable`, TCP connections only to `ports`, as far as the ABI goes.
+    None leaves ports as they are.
 
     With `read` files can be read and programs started everywhere, else nowhere. /dev/null can be written
     where files can be read. Raises OSError; ConfigError is the caller's to raise.
@@ -64,7 +65,7 @@ def restrict(writable: Sequence[Path], ports: Sequence[int], *, read: bool) -> N
     fs = sum(right for since, right in _FS_SINCE.items() if since <= version)
     if read:
         fs &= ~(_EXECUTE | _READ_FILE | _READ_DIR)
-    net = _BIND | _CONNECT if version >= PORTS_SINCE else 0
+    net = _BIND | _CONNECT if version >= PORTS_SINCE and ports is not None else 0
     attributes = _Ruleset(fs, net, _SCOPES if version >= SCOPES_SINCE else 0)
     # An older kernel refuses a structure with fields that it does not know.
     size = 24 if version >= SCOPES_SINCE else 16 if version >= PORTS_SINCE else 8
@@ -72,7 +73,7 @@ def restrict(writable: Sequence[Path], ports: Sequence[int], *, read: bool) -> N
     try:
         for path in [*writable, *([NULL_DEVICE] if read else [])]:
             _allow(ruleset, path, fs & ~_DEVICE_IOCTL)
-        for port in ports if net else ():
+        for port in ports or ():
             rule = _NetPort(_CONNECT, port)
             syscall(_ADD_RULE, ruleset, _NET_PORT, ctypes.byref(rule), 0)
         syscall(_RESTRICT, ruleset, 0)

@@ -149,16 +149,22 @@ def create_private(path: Path, busy_timeout: float) -> None:
     with mapped(path):
         missing = [folder for folder in path.absolute().parents if not folder.exists()]
         for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _private(folder, 0o700)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             # Not opened: closing a second descriptor would drop the locks that this process holds on it.
             check_file(path, os.R_OK | os.W_OK)
-        path.chmod(0o600)
+        _private(path, 0o600)
         with closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as database:
             _to_wal(database, time.monotonic() + busy_timeout)
+
+
+def _private(path: Path, mode: int) -> None:
+    # Only where it is needed: a confined recorder may change no mode, and has no need to.
+    if stat.S_IMODE(path.stat().st_mode) != mode:
+        path.chmod(mode)
 
 
 def _to_wal(database: sqlite3.Connection, deadline: float) -> None:

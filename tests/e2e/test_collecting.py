@@ -15,6 +15,7 @@ from monitor import daemon
 from monitor.config import load
 from monitor.demo import sign_in_as_scripted
 from monitor.model import MediaOutcome
+from monitor.prepare import prepare
 from monitor.store import Reader, open_reader
 from monitor.testdc import Cluster, Delay, Drop, FloodWait, Rpc, World
 from monitor.testdc.pictures import picture
@@ -66,11 +67,11 @@ class Bench:
             "media": self.media,
         }
         (self.folder / "config.yaml").write_text(yaml.safe_dump(settings))
-        prepared = daemon.prepare(load(self.folder / "config.yaml"))
+        prepared = prepare(load(self.folder / "config.yaml"))
         if not self.database.exists():
             await sign_in_as_scripted(prepared)
         stop = asyncio.Event()
-        task = asyncio.create_task(daemon.run(prepared, stop))
+        task = asyncio.create_task(daemon.run(prepared.config, stop))
         try:
             yield task
         finally:

@@ -1,0 +1,107 @@
+"""The process that sees content: accounts and media in memory, and no path that it could write to.
+
+Started by `monitor run` as `python -m monitor.collector_process SOCKET CONFIG LEVEL`; everything that must be
+kept goes through the socket to the recorder.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from monitor import logs
+from monitor.collector import collect
+from monitor.config import Config, load
+from monitor.confinement import InForce, confine_collector
+from monitor.errors import MonitorError
+from monitor.matching import InProcessHasher
+from monitor.prepare import fetches_media, prepare
+from monitor.wire import Pipe, RemoteStore, pack
+
+log = logging.getLogger(__name__)
+
+PLATFORM_PORTS = (80, 443, 5222)
+"""TCP ports on which the platform's data centres listen."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run until the recorder asks for an end, or ends."""
+    descriptor, path, level = int(arguments[0]), Path(arguments[1]), int(arguments[2])
+    logs.set_up(level)
+    # A service manager signals every process; this one ends when the recorder says so.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return asyncio.run(_main(socket.socket(fileno=descriptor), path))
+
+
+async def _main(channel: socket.socket, path: Path) -> int:
+    pipe = Pipe(*await asyncio.open_connection(sock=channel))
+    store = RemoteStore(pipe)
+    try:
+        await _work(store, path)
+    except MonitorError as e:
+        with contextlib.suppress(ConnectionError):  # a recorder that has ended has said why itself
+            await store.notify("failed", *pack(e))
+        return e.exit_code
+    except ConnectionError:
+        return 3
+    finally:
+        pipe.close()
+    return 0
+
+
+async def _work(store: RemoteStore, path: Path) -> None:
+    config = load(path)
+    prepared = prepare(config)
+    _say(config, confine(config), fetching=fetches_media(prepared))
+    await store.notify("ready")
+    answering = asyncio.create_task(store.run(), name="answers")
+    reports: asyncio.Queue[tuple[str, int, int]] = asyncio.Queue()
+    reporting = asyncio.create_task(_report(store, reports), name="progress")
+    try:
+        hasher = InProcessHasher() if fetches_media(prepared) else None
+        working = asyncio.create_task(
+            collect(prepared, store, hasher, store.stop, lambda *report: reports.put_nowait(report)),
+            name="collect",
+        )
+        await asyncio.wait({working, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()  # the recorder has ended: nothing can be kept any more
+        await working
+    finally:
+        answering.cancel()
+        reporting.cancel()
+
+
+async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:
+    while True:
+        await store.notify("progress", *await reports.get())
+
+
+def confine(config: Config) -> InForce:
+    """Give up what is not needed; the recorder's socket stays."""
+    ports: tuple[int, ...] | None = PLATFORM_PORTS
+    if config.telegram.server is not None:
+        ports = None  # a test data centre says only later where its other halves listen
+    elif config.telegram.proxy is not None:
+        ports = (int(config.telegram.proxy.rsplit(":", 1)[1]),)
+    return confine_collector(ports, required=config.confinement == "required")
+
+
+def _say(config: Config, in_force: InForce, *, fetching: bool) -> None:
+    lacking = [measure.name for measure in in_force.missing]
+    if config.confinement == "best-effort":
+        log.warning("confinement is best-effort; not in force: %s", ", ".join(lacking) or "nothing lacks")
+    if not config.media_permitted:
+        log.warning(
+            "metadata only: no media is fetched without a legal statement (legal: in the configuration)"
+        )
+    elif not fetching:
+        log.warning("metadata only: no hash list is declared (hash_lists: in the configuration)")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
