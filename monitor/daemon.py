@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before what died is started again: doubled each time, up to the longest."""
 STEADY = 300.0
 """Seconds after which a collector counts as healthy, and the pause begins anew."""
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for another process that may be about to end."""
 LONGEST_LINE = 1000
 """Characters of a collector's log line that are passed on."""
 # Importing numpy starts threads of its own otherwise, and confinement holds only for threads started later.
@@ -46,15 +49,24 @@ class ProcessFailed(MonitorError):
 
 
 @contextlib.contextmanager
-def sole(state: Path) -> Iterator[None]:
-    """Be the only process at work on this state directory. Raises InputError when another is."""
+def sole(state: Path) -> Iterator[int]:
+    """Be the only one at work on this state directory; yields the lock's descriptor.
+
+    The lock lasts until the last process that inherited the descriptor has ended. One that is about to end
+    (a daemon that was killed and whose recorder still writes) is waited for. Raises InputError.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(state / "daemon.lock", "w", opener=_private) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            raise InputError(f"{state}: another monitor is at work here; stop it first") from e
-        yield
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as e:
+                if time.monotonic() > deadline:
+                    raise InputError(f"{state}: another monitor is at work here; stop it first") from e
+                time.sleep(0.1)
+        yield file.fileno()
 
 
 def running(state: Path) -> bool:
@@ -80,11 +92,11 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     has said itself, FatalError when the recorder died.
     """
     private_state(config)
-    with sole(config.state):
+    with sole(config.state) as lock:
         pause = FIRST_PAUSE
         while not stop.is_set():
             started = asyncio.get_running_loop().time()
-            await _once(config, stop)
+            await _once(config, lock, stop)
             if stop.is_set():
                 return
             if asyncio.get_running_loop().time() - started > STEADY:
@@ -95,11 +107,14 @@ async def run(config: Config, stop: asyncio.Event) -> None:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _once(config: Config, stop: asyncio.Event) -> None:
+async def _once(config: Config, lock: int, stop: asyncio.Event) -> None:
     """One life of the two processes. Returns when they were stopped, or when the collector alone died."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        recorder = await _start("monitor.recorder_process", ours, config)
+        # Standard input is the recorder's cord: it ends when this process closes it, or is no more.
+        recorder = await _start(
+            "monitor.recorder_process", ours, config, (lock,), stdin=asyncio.subprocess.PIPE
+        )
         collector = await _start("monitor.collector_process", theirs, config, stderr=asyncio.subprocess.PIPE)
     ending = asyncio.create_task(recorder.wait(), name="recorder:wait")
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -109,7 +124,8 @@ async def _once(config: Config, stop: asyncio.Event) -> None:
         await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
             log.info("stopping")
-            recorder.send_signal(signal.SIGTERM)
+            if recorder.stdin is not None:
+                recorder.stdin.close()
             await asyncio.wait({ending}, timeout=STOP_TIMEOUT)
     finally:
         stopping.cancel()
@@ -118,14 +134,22 @@ async def _once(config: Config, stop: asyncio.Event) -> None:
                 process.kill()
         await asyncio.wait({ending, relaying, asyncio.ensure_future(collector.wait())})
     code = await ending
-    if code < 0 and not stop.is_set():
+    if code < 0 and stop.is_set():
+        return  # a service manager ends every process at once: this one had not begun, or was made to
+    if code < 0:
         raise FatalError(f"the recorder died (signal {-code}); what it had acknowledged is in the store")
     if code != 0:
-        raise ProcessFailed(code if code > 0 else 3)
+        raise ProcessFailed(code)
 
 
 async def _start(
-    module: str, channel: socket.socket, config: Config, *, stderr: int | None = None
+    module: str,
+    channel: socket.socket,
+    config: Config,
+    inherited: tuple[int, ...] = (),
+    *,
+    stdin: int = asyncio.subprocess.DEVNULL,
+    stderr: int | None = None,
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -134,8 +158,8 @@ async def _start(
         str(channel.fileno()),
         str(config.path),
         str(logging.getLogger("monitor").level),
-        pass_fds=(channel.fileno(),),
-        stdin=asyncio.subprocess.DEVNULL,
+        pass_fds=(channel.fileno(), *inherited),
+        stdin=stdin,
         stderr=stderr,
         env=os.environ | ONE_THREAD,
     )

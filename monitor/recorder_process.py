@@ -5,7 +5,7 @@ network, and opens the store only when the collector has found everything in ord
 """
 
 import asyncio
-import logging
+import contextlib
 import signal
 import socket
 import sys
@@ -20,14 +20,14 @@ from monitor.errors import MonitorError
 from monitor.store import open_store
 from monitor.wire import Notices, Pipe, greeting, serve
 
-log = logging.getLogger(__name__)
-
 
 def main(arguments: list[str]) -> int:
     """Serve until the collector ends; the exit code of the error that it named, if any."""
     descriptor, path, level = int(arguments[0]), Path(arguments[1]), int(arguments[2])
     logs.set_up(level)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A service manager signals every process; this one ends when its standard input does.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     try:
         config = load(path)
         confine_recorder([config.state], required=config.confinement == "required")
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 async def _serve(config: Config, channel: socket.socket, progress: Progress) -> None:
     pipe = Pipe(*await asyncio.open_connection(sock=channel))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _ask_to_stop, pipe)
+    cord = asyncio.create_task(_ask_to_stop(pipe), name="cord")
     named: list[MonitorError] = []
     notices = Notices(progress=progress, failed=named.append)
     try:
@@ -50,13 +50,20 @@ async def _serve(config: Config, channel: socket.socket, progress: Progress) -> 
             async with open_store(config.database) as store:
                 await serve(store, pipe, notices)
     finally:
+        cord.cancel()
         pipe.close()
     if named:
         raise named[0]
 
 
-def _ask_to_stop(pipe: Pipe) -> None:
-    pipe.send_soon((0, "stop", None))
+async def _ask_to_stop(pipe: Pipe) -> None:
+    """Wait until standard input ends, then ask the collector for an end."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    with contextlib.suppress(ConnectionError):
+        await pipe.send((0, "stop", None))
 
 
 if __name__ == "__main__":

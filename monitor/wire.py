@@ -120,11 +120,6 @@ class Pipe:
         self._writer.write(LENGTH.pack(len(data)) + data)
         await self._writer.drain()
 
-    def send_soon(self, frame: object) -> None:
-        """Send one small frame without waiting."""
-        data = _ENCODER.encode(frame)
-        self._writer.write(LENGTH.pack(len(data)) + data)
-
     async def receive(self) -> bytes | None:
         """The next frame, None at the end of the other side."""
         try:

@@ -81,14 +81,14 @@ class Site:
                 [sys.executable, "-m", "monitor", "run", "--config", str(self.config)],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
             ) as process,
         ):
             try:
                 yield process
             finally:
                 if process.poll() is None:
-                    process.kill()
+                    kill(process)
 
     def log(self) -> str:
         return (self.folder / "run.log").read_text()
@@ -108,6 +108,12 @@ class Site:
     def count(self) -> int:
         found = self.rows("SELECT count(*) FROM messages")
         return int(found[0][0]) if found else 0
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a daemon and all its processes at once, as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> int:

@@ -226,17 +226,18 @@ async def test_a_flood_wait_is_obeyed_to_its_end(bench: Bench) -> None:
 
 
 async def test_an_ended_session_stops_the_daemon(bench: Bench) -> None:
-    from monitor.errors import SessionRevoked
+    from monitor.daemon import ProcessFailed
 
     bench.news.post("one")
     async with Cluster(bench.world) as cluster:
-        with pytest.raises(SessionRevoked):
+        with pytest.raises(ProcessFailed) as caught:
             async with bench.collecting(cluster) as task:
                 await bench.eventually(lambda rows: len(rows) == 2)
                 cluster.revoke(bench.user)
                 cluster.cut()
                 async with asyncio.timeout(20):
                     await asyncio.wait({task})
+        assert caught.value.exit_code == 3
 
 
 async def test_a_channel_made_private_stops_alone(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.testdc.process import served
-from tests.e2e.site import CODE, PHONE, USER, Site, at, channel, eventually, lines, site, stop
+from tests.e2e.site import CODE, PHONE, USER, Site, at, channel, eventually, kill, lines, site, stop
 
 
 def test_login_run_and_status_against_a_separate_process(tmp_path: Path) -> None:
@@ -72,8 +72,7 @@ def test_killed_in_mid_history_and_started_again_gives_the_same_rows(tmp_path: P
         for part in (0.1, 0.4, 0.7):
             with killed.running() as daemon:
                 eventually(lambda p=part: killed.count() >= posts * p, f"{part:.0%} of the history")
-                daemon.kill()
-                daemon.wait()
+                kill(daemon)
             assert killed.count() < posts, "the kill came too late to prove anything"
         with killed.running() as daemon:
             eventually(lambda: killed.count() == posts + 1, "the rest of the history")
