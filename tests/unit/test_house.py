@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "research": READER,
     "console": READER | {"reporting", "research"},
     "testdc": set(),
+    "decoder": ADAPTER | {"confinement", "matching"},
     "collector": EVERYTHING,
     "daemon": EVERYTHING,
     "demo": EVERYTHING,
