@@ -156,6 +156,9 @@ _X86_64_AND_AARCH64: Mapping[str, tuple[int | None, int | None]] = {
     "sendmsg": (46, 211),
     "sendmmsg": (307, 269),
     "execveat": (322, 281),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
     "lookup_dcookie": (212, 18),
 }
 
