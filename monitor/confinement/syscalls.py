@@ -146,6 +146,7 @@ _X86_64_AND_AARCH64: Mapping[str, tuple[int | None, int | None]] = {
     "personality": (135, 92),
     "socket": (41, 198),
     "socketpair": (53, 199),
+    "connect": (42, 203),
     "bind": (49, 200),
     "listen": (50, 201),
     "accept": (43, 202),
