@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monitor.confinement import filters, landlock, limits, seccomp
 from monitor.confinement.kernel import linux, threads
+from monitor.confinement.limits import die_with
 from monitor.confinement.seccomp import Action, Rule
 from monitor.confinement.words import Available, InForce, Measure
 from monitor.errors import ConfigError
@@ -25,6 +26,7 @@ __all__ = [
     "confine_collector",
     "confine_decoder",
     "confine_recorder",
+    "die_with",
     "harden",
 ]
 

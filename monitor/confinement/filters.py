@@ -47,7 +47,8 @@ _TREE = (
 _NEW_NAMESPACE = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 _PR_SET_DUMPABLE = 4
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_REFUSED_IOCTLS = (0x5412, 0x541C, 0x40086602, 0x401C5820)
+"""TIOCSTI and TIOCLINUX type on a terminal; FS_IOC_SETFLAGS and FSSETXATTR mark a file open for reading."""
 _HARMLESS_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 _CREATE_TRUNCATE_APPEND = 0o100 | 0o1000 | 0o2000 | 0o20000000
@@ -68,8 +69,7 @@ _IN_COMMON = (
     # What stands behind a pointer cannot be tested; the C library falls back to the older forms.
     Rule(_UNKNOWN, ("clone3", "openat2")),
     Rule(_DENY, ("prctl",), (If(0, _PR_SET_DUMPABLE), If(1, 0, unless=True))),
-    Rule(_DENY, ("ioctl",), (If(1, _TIOCSTI),)),
-    Rule(_DENY, ("ioctl",), (If(1, _TIOCLINUX),)),
+    *(Rule(_DENY, ("ioctl",), (If(1, request),)) for request in _REFUSED_IOCTLS),
     *(
         Rule(_ALLOW, ("socketpair",), (If(0, socket.AF_UNIX), If(1, kind, _KIND)))
         # Not datagrams: such a pair can still send to any path.

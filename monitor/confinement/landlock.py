@@ -11,7 +11,7 @@ from pathlib import Path
 
 from monitor.confinement.kernel import linux, syscall
 
-_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
+_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446  # on every machine
 _VERSION_FLAG = 1
 _PATH_BENEATH, _NET_PORT = 1, 2
 

@@ -2,11 +2,12 @@
 
 import os
 import resource
+import signal
 from pathlib import Path
 
 from monitor.confinement.kernel import keep_capabilities, linux, prctl
 
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 CAP_DAC_OVERRIDE = 1 << 1
 """The one capability the recorder keeps, for a state directory of another user's under root."""
 
@@ -44,3 +45,13 @@ def memory(more: int) -> None:
 def cpu(seconds: int) -> None:
     """The process is ended after so many seconds of processor time in its life."""
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process when the thread that started it ends; at once when `parent`, its
+    process id, is gone already. Linux only.
+    """
+    if linux():
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(0)

@@ -4,22 +4,25 @@ As a library, without the rest: `hash_image` gives a picture's perceptual hashes
 exactly. Importing this package loads numpy alone; Pillow and imagehash come with the first picture.
 """
 
-from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher
-from monitor.matching.image import ImageHashes, hash_image
+from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
+from monitor.matching.image import ImageHashes, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
-from monitor.matching.picture import MAX_PIXELS
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
 
 __all__ = [
     "MAX_PICTURE_BYTES",
     "MAX_PIXELS",
+    "MAX_SIDE",
     "HashIndex",
     "HashList",
     "Hits",
     "ImageHashes",
     "InProcessHasher",
     "ListMatcher",
+    "MediaHashing",
     "hash_image",
     "load_list",
+    "warm_up",
 ]

@@ -1,10 +1,11 @@
-"""Hashing one media item in this process, chunk by chunk; implements ports.Hasher."""
+"""Hashing one media item, chunk by chunk; implements ports.Hasher."""
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 
 from monitor.errors import MediaEmpty, MediaUndecodable
-from monitor.matching.image import hash_image
+from monitor.matching.image import ImageHashes, hash_image
 from monitor.matching.picture import MAGIC_BYTES, MAX_PIXELS, looks_like_picture
 from monitor.model import Algorithm, Hash, MediaHashes
 
@@ -13,6 +14,9 @@ MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
 _WORTH_A_THREAD = 64 * 1024
 """Bytes below which hashing takes less time than handing it to a thread."""
+
+Decode = Callable[[bytes], Awaitable[ImageHashes]]
+"""A picture's bytes → its perceptual hashes, wherever that is done. Raises MediaUndecodable."""
 
 _EXACT = (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
 
@@ -28,17 +32,20 @@ class InProcessHasher:
         self._max_picture_bytes = max_picture_bytes
         self._max_pixels = max_pixels
 
-    def start(self) -> "InProcessHashing":
+    def start(self) -> "MediaHashing":
         """Begin with one item."""
-        return InProcessHashing(self._max_picture_bytes, self._max_pixels)
+        return MediaHashing(self._max_picture_bytes, self._decode)
+
+    async def _decode(self, data: bytes) -> ImageHashes:
+        return await asyncio.to_thread(hash_image, data, max_pixels=self._max_pixels)
 
 
-class InProcessHashing:
-    """One item. Chunks are fed one after the other, never two at a time."""
+class MediaHashing:
+    """One item: digests here, pictures by `decode`. Chunks are fed one after the other, never two at a time."""
 
-    def __init__(self, max_picture_bytes: int, max_pixels: int) -> None:
+    def __init__(self, max_picture_bytes: int, decode: Decode) -> None:
         self._max_picture_bytes = max_picture_bytes
-        self._max_pixels = max_pixels
+        self._decode = decode
         self._digests = [hashlib.new(name, usedforsecurity=False) for name in _EXACT]
         self._size = 0
         self._kept = bytearray()
@@ -75,7 +82,7 @@ class InProcessHashing:
             return MediaHashes(digests, undecodable=True)
         data, self._kept = bytes(self._kept), bytearray()
         try:
-            image = await asyncio.to_thread(hash_image, data, max_pixels=self._max_pixels)
+            image = await self._decode(data)
         except MediaUndecodable:
             return MediaHashes(digests, undecodable=True)
         perceptual = (

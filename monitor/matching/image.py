@@ -1,12 +1,15 @@
 """A picture's bytes → its perceptual hashes."""
 
+import contextlib
+import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from monitor.errors import MediaUndecodable
 from monitor.matching.pdq import Pixels, pdq
-from monitor.matching.picture import MAX_PIXELS, decode
+from monitor.matching.picture import MAX_PIXELS, decode, formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,25 @@ def hash_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHashes:
         width=width,
         height=height,
     )
+
+
+def warm_up() -> None:
+    """Load all that `hash_image` will ever need, by hashing a small picture of each format and kind.
+
+    Afterwards it opens no file: for a process that is about to lose the file system.
+    """
+    from PIL import Image, ImageFile, ImagePalette, ImageSequence, TiffTags  # noqa: F401 - some come late
+
+    for mode in ("L", "P", "RGB", "RGBA", "CMYK", "I;16"):
+        for name in formats():
+            written = io.BytesIO()
+            try:
+                Image.new(mode, (80, 60)).save(written, name)
+            except (OSError, ValueError):
+                continue  # A mode that the format does not have.
+            hash_image(written.getvalue())
+    with contextlib.suppress(MediaUndecodable):
+        hash_image(b"not a picture")
 
 
 def _packed(hashed: Any) -> bytes:

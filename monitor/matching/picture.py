@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,9 +23,10 @@ from monitor.errors import MediaUndecodable
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 100_000_000
-"""Width × height above which a picture is refused; decoded it takes 4 bytes a pixel, at most three times
-over.
+MAX_PIXELS = 25_000_000
+"""Width × height above which a picture is refused. Decoded it takes 4 bytes a pixel, at most twice over, and
+some formats need as much again: what fits into a decoder's 256 MiB and 5 s. The platform's own photos have
+6.6 million pixels at most; what phones send as files has seldom more than 24.5 million.
 """
 MAX_SIDE = 65_535
 """What JPEG can hold."""
@@ -106,7 +107,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
 
     _quiet()
     try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+        with Image.open(io.BytesIO(data), formats=formats()) as image:
             width, height = image.size
             if width * height > max_pixels or max(width, height) > MAX_SIDE:
                 raise MediaUndecodable(
@@ -166,14 +167,18 @@ def _eight_bit(image: "Image.Image") -> "Image.Image":
 
 
 @cache
-def _formats() -> tuple[str, ...]:
+def formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read here, their plug-ins loaded."""
     from PIL import Image
 
     for plugin in _PLUGINS.values():
         try:
-            importlib.import_module(f"PIL.{plugin}ImagePlugin")
+            module: Any = importlib.import_module(f"PIL.{plugin}ImagePlugin")
         except ImportError:  # An older Pillow: without AVIF.
             continue
+        if plugin == "Avif":
+            # As many threads as processors otherwise, and a confined decoder may start none.
+            module.DEFAULT_MAX_THREADS = 1
     return tuple(name for name in _PLUGINS if name in Image.OPEN)
 
 
