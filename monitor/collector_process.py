@@ -6,6 +6,7 @@ kept goes through the socket to the recorder.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -16,9 +17,10 @@ from monitor import logs
 from monitor.collector import collect
 from monitor.config import Config, load
 from monitor.confinement import InForce, confine_collector
+from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError
-from monitor.matching import InProcessHasher
-from monitor.prepare import fetches_media, prepare
+from monitor.ports import Hasher
+from monitor.prepare import Prepared, fetches_media, prepare
 from monitor.wire import Pipe, RemoteStore, pack
 
 log = logging.getLogger(__name__)
@@ -57,20 +59,32 @@ async def _work(store: RemoteStore, path: Path) -> None:
     config = load(path)
     prepared = prepare(config)
     _say(config, confine(config), fetching=fetches_media(prepared))
+    if not fetches_media(prepared):
+        await _collect(store, prepared, None)
+        return
+    async with WorkerHasher(required=config.confinement == "required") as hasher:
+        await _collect(store, prepared, hasher)
+
+
+async def _collect(store: RemoteStore, prepared: Prepared, hasher: Hasher | None) -> None:
+    """Work until the recorder asks for an end, or ends."""
+    # What was made so far stays: the garbage collector need not walk through it ever again.
+    gc.freeze()
     await store.notify("ready")
     answering = asyncio.create_task(store.run(), name="answers")
     reports: asyncio.Queue[tuple[str, int, int]] = asyncio.Queue()
     reporting = asyncio.create_task(_report(store, reports), name="progress")
+    working = asyncio.create_task(
+        collect(prepared, store, hasher, store.stop, lambda *report: reports.put_nowait(report)),
+        name="collect",
+    )
     try:
-        hasher = InProcessHasher() if fetches_media(prepared) else None
-        working = asyncio.create_task(
-            collect(prepared, store, hasher, store.stop, lambda *report: reports.put_nowait(report)),
-            name="collect",
-        )
         await asyncio.wait({working, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             working.cancel()  # the recorder has ended: nothing can be kept any more
-        await working
+            await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
     finally:
         answering.cancel()
         reporting.cancel()

@@ -6,6 +6,7 @@ network, and opens the store only when the collector has found everything in ord
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -48,6 +49,8 @@ async def _serve(config: Config, channel: socket.socket, progress: Progress) -> 
     try:
         if await greeting(pipe):
             async with open_store(config.database) as store:
+                # What was made so far stays: the garbage collector need not walk through it ever again.
+                gc.freeze()
                 await serve(store, pipe, notices)
     finally:
         cord.cancel()

@@ -149,7 +149,9 @@ def profile(
 
 def restrictions(reasons: Sequence[Any] | None) -> tuple[Restriction, ...]:
     """Platform and reason of each restriction; its text is left behind."""
-    return tuple(Restriction(_word(reason.platform), _word(reason.reason)) for reason in reasons or ())
+    if not reasons:
+        return ()
+    return tuple(Restriction(_word(reason.platform), _word(reason.reason)) for reason in reasons)
 
 
 def _word(value: str) -> str:
