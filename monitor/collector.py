@@ -27,7 +27,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between two attempts at connecting: doubled each time, up to the longest."""
 READERS = 4
 """Channels whose history is read at the same time."""
-UNWRITTEN = 10
+UNWRITTEN = 20
 """Pages of one history that may wait for the store while the next are fetched; they share a transaction."""
 AUTHORIZATION_INTERVAL = 30.0
 """Seconds between two looks at whether authorizations are still in force."""

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 GROUP = 50
 """Batches that go into one transaction at most."""
+AHEAD = 2
+"""Transactions that are on their way at the same time."""
 WAITING = 200
 """Batches that may wait for the store before those who bring them are held up."""
 
@@ -57,8 +59,13 @@ class Recorder:
     async def run(self) -> None:
         """Write until `close` is called. When cancelled instead, what was not yet durable is simply not there:
         cursors did not move either, so the next run asks for it again."""
-        while (group := await self._group()) is not None:
-            self._settle(group, await self._store.record([batch for batch, _ in group]))
+        # One transaction is prepared and on its way while the one before is written. The store takes them in order.
+        room = asyncio.Semaphore(AHEAD)
+        async with asyncio.TaskGroup() as tasks:
+            while (group := await self._group()) is not None:
+                await room.acquire()
+                writing = tasks.create_task(self._write(group), name="write")
+                writing.add_done_callback(lambda _: room.release())
 
     async def close(self) -> None:
         """Have `run` write what was handed over and return."""
@@ -76,6 +83,9 @@ class Recorder:
                 break
             group.append(handed)
         return group or None
+
+    async def _write(self, group: Sequence[Handed]) -> None:
+        self._settle(group, await self._store.record([batch for batch, _ in group]))
 
     def _settle(self, group: Sequence[Handed], recorded: Recorded) -> None:
         self.new += recorded.new
