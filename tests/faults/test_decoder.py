@@ -1,0 +1,196 @@
+"""Decoders that die, hang, or are left behind."""
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from monitor.confinement import available
+from monitor.decoder import TRIES, WorkerHasher
+from monitor.matching import hash_image
+from monitor.model import Algorithm, MediaHashes
+from tests.unit.matching import pictures
+
+pytestmark = pytest.mark.skipif(not available().enough, reason="no Landlock or seccomp on this machine")
+
+
+def jpeg(width: int = 320, height: int = 240) -> bytes:
+    buffer = io.BytesIO()
+    # Made small and enlarged: a large one would take longer to make than to hash.
+    photo = Image.fromarray(pictures.photo(1, 320, 240)).resize((width, height))
+    photo.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+async def hashed(hasher: WorkerHasher, data: bytes) -> MediaHashes:
+    hashing = hasher.start()
+    await hashing.feed(data)
+    return await hashing.finish()
+
+
+def alive(processes: Iterable[int]) -> list[int]:
+    """Those of them that still run; what has ended and was not yet asked for counts as ended."""
+    running = []
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                running.append(process)
+    return running
+
+
+def gone(processes: Iterable[int], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while alive(processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+async def test_a_decoder_that_was_killed_is_replaced_and_its_item_hashed() -> None:
+    data = jpeg()
+    async with WorkerHasher(workers=1) as hasher:
+        for _ in range(2):
+            [first] = hasher.processes
+            os.kill(first, signal.SIGKILL)
+            assert not (await hashed(hasher, data)).undecodable
+            assert hasher.processes != [first]
+        assert hasher.deaths == 2
+
+
+async def test_a_decoder_that_hangs_is_killed_and_its_item_hashed_by_another() -> None:
+    async with WorkerHasher(workers=1, seconds=3) as hasher:
+        [first] = hasher.processes
+        os.kill(first, signal.SIGSTOP)
+        found = await hashed(hasher, jpeg())
+        assert {h.algorithm for h in found.hashes} == set(Algorithm)
+        assert hasher.deaths == 1
+        assert await asyncio.to_thread(gone, [first])
+
+
+async def test_what_two_decoders_cannot_do_in_time_is_undecodable_and_the_next_item_is_served() -> None:
+    slow, quick = jpeg(3000, 2000), jpeg(64, 64)
+    async with WorkerHasher(workers=1, seconds=0.05) as hasher:
+        found = await hashed(hasher, slow)
+        assert found.undecodable
+        assert {h.algorithm for h in found.hashes} == {Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256}
+        assert hasher.deaths == TRIES
+        assert len(hasher.processes) == 0
+        await hashed(hasher, quick)
+
+
+async def test_what_needs_more_memory_than_allowed_is_undecodable_and_the_decoder_lives_on() -> None:
+    async with WorkerHasher(workers=1, memory=24 << 20) as hasher:
+        before = hasher.processes
+        assert (await hashed(hasher, jpeg(4000, 3000))).undecodable
+        assert not (await hashed(hasher, jpeg())).undecodable
+        assert (hasher.processes, hasher.deaths) == (before, 0)
+
+
+async def test_a_decoder_retires_between_two_items_before_its_time_is_up() -> None:
+    data, found = jpeg(1280, 960), None
+    async with WorkerHasher(workers=1, cpu_seconds=6) as hasher:
+        [first] = hasher.processes
+        while first in hasher.processes:
+            found = await hashed(hasher, data)
+            assert not found.undecodable
+        assert await hashed(hasher, data) == found
+        assert hasher.deaths == 0
+
+
+async def test_no_decoder_is_left_when_the_context_ends_in_whatever_way() -> None:
+    async with WorkerHasher() as hasher:
+        processes = hasher.processes
+        assert len(alive(processes)) == 2
+    assert alive(processes) == []
+    with pytest.raises(KeyError):
+        async with WorkerHasher() as hasher:
+            processes = hasher.processes
+            raise KeyError
+    assert alive(processes) == []
+
+
+async def test_an_item_given_up_in_the_middle_leaves_no_answer_for_the_next() -> None:
+    big, small = jpeg(2400, 1800), jpeg()
+    async with WorkerHasher(workers=1) as hasher:
+        for wait in (0.0, 0.001, 0.01, 0.03):
+            task = asyncio.create_task(hashed(hasher, big))
+            await asyncio.sleep(wait)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            found = await hashed(hasher, small)
+            assert {h.algorithm: h.value for h in found.hashes}[Algorithm.PDQ] == hash_image(small).pdq
+
+
+PARENT = """
+import asyncio, sys
+from monitor.decoder import WorkerHasher
+async def main():
+    async with WorkerHasher() as hasher:
+        print(*hasher.processes, flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def test_no_decoder_outlives_a_parent_that_was_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as parent:
+        assert parent.stdout is not None
+        processes = [int(p) for p in parent.stdout.readline().split()]
+        assert len(alive(processes)) == 2
+        parent.kill()
+    assert gone(processes)
+
+
+INSIDE = """
+import asyncio, sys
+from monitor.confinement import confine_collector
+told = confine_collector([443], required=True)
+from monitor.decoder import WorkerHasher
+data = open(sys.argv[1], "rb").read()
+async def main():
+    async with WorkerHasher(workers=1) as hasher:
+        hashing = hasher.start()
+        await hashing.feed(data)
+        found = await hashing.finish()
+        print(found.quality, len(found.hashes), told, hasher.in_force, sep="; ")
+asyncio.run(main())
+"""
+
+
+def test_a_confined_collector_can_start_decoders(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(jpeg())
+    done = subprocess.run(
+        [sys.executable, "-c", INSIDE, str(tmp_path / "picture")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=100,
+    )
+    assert done.stdout == "100; 6; collector: confined; decoder: confined\n", done.stderr
+
+
+async def test_a_decoder_sees_nothing_of_the_environment_but_where_code_lies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHANNEL_MONITOR_CANARY", "canary")
+    async with WorkerHasher(workers=1) as hasher:
+        [process] = hasher.processes
+        with contextlib.suppress(PermissionError):  # not root: a process that is not dumpable is closed
+            assert b"canary" not in await asyncio.to_thread(environment, process)
+
+
+def environment(process: int) -> bytes:
+    return Path(f"/proc/{process}/environ").read_bytes()
