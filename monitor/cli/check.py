@@ -69,6 +69,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
     yield _try("state directory", str(config.state), functools.partial(prepare.private_state, config))
+    yield from _confinement(config)
     yield from _legal(config)
     yield from _authorizations(config)
 
@@ -81,6 +82,32 @@ def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
     except MonitorError as e:
         return Finding(what, "error", str(e), e.exit_code)
     return Finding(what, "ok", fine)
+
+
+def _confinement(config: "Config") -> Iterator[Finding]:
+    """What would be in force, tried in processes that are confined for the purpose."""
+    import json
+    import subprocess
+    import sys
+    import tempfile
+
+    from monitor.confinement import available
+
+    # A run is refused only where nothing can keep the collector from writing; what else lacks is said.
+    refused = config.confinement == "required" and not available().enough
+    level, code = ("error", 2) if refused else ("warning", 0)
+    for process in ("recorder", "collector", "decoder"):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "monitor.confinement", process, folder]
+            # Our own module, in our own interpreter.
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            yield Finding(f"confinement {process}", level, "cannot be tried on this machine", code)
+            continue
+        for measure in json.loads(done.stdout)["measures"]:
+            what = f"{process}: {measure['name']}"
+            held = measure["in_force"]
+            yield Finding(what, "ok" if held else level, measure["how"], 0 if held else code)
 
 
 def _legal(config: "Config") -> Iterator[Finding]:
