@@ -134,12 +134,13 @@ def _rotate(option: Path | None, keep: Path | None) -> None:
 
 
 async def _record_rotation(database: Path, ids: "Mapping[str, Scalar]") -> None:
-    from monitor.daemon import now
+    from datetime import UTC, datetime
+
     from monitor.model import EventType
     from monitor.store import open_store
 
     async with open_store(database) as store:
-        await store.append(EventType.PSEUDONYM_KEY_ROTATED, ids, now())
+        await store.append(EventType.PSEUDONYM_KEY_ROTATED, ids, datetime.now(UTC))
 
 
 @command

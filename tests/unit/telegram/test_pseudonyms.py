@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from monitor.cli import app
 from monitor.config import load
-from monitor.daemon import pseudonyms, sole
+from monitor.daemon import sole
 from monitor.model import Event, EventType
 from monitor.store import open_reader
 from monitor.telegram.pseudonyms import Pseudonyms, key_id
@@ -30,7 +30,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def names(config: Path) -> list[str]:
-    give = pseudonyms(load(config))
+    give = Pseudonyms(config.with_name("pseudonym.key").read_bytes())
     return [give(person) for person in PEOPLE]
 
 
