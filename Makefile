@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test prove lint bench lock clean
+.PHONY: demo test prove soak lint bench lock clean
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -23,10 +23,14 @@ demo: $(STAMP)
 	$(BIN)/monitor demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not prove"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not prove and not soak"
 
 prove: $(VENV)/.proving
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m prove
+
+# Tens of thousands of kills and power cuts: half an hour or more.
+soak: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m soak
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

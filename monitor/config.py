@@ -34,7 +34,7 @@ from monitor.model import (
     ListAction,
     Terms,
 )
-from monitor.secrets import Secret
+from monitor.secrets import Secret, sealing_key
 from monitor.yaml_lines import Location, read_yaml
 
 INVITE = re.compile(r"^\+|joinchat|t(elegram)?\.me/\+|tg://join|invite=", re.IGNORECASE)
@@ -153,7 +153,7 @@ class Budgets(Section):
 class Telegram(Section):
     """How the platform is reached."""
 
-    proxy: str | None = None
+    proxy: Annotated[str | None, Field(repr=False)] = None  # may hold a password
     server: Server | None = None
     budgets: Budgets = Budgets()
 
@@ -276,6 +276,7 @@ class Config(Section):
     store: Annotated[str, Field(pattern=r"^(sqlite|postgresql://.+)$")] = "sqlite"
     operator: Name = "operator"
     pseudonym_key: KeyFile = KeyFile(file=Path("pseudonym.key"))
+    session_key: Secret | None = None
     legal: Legal | None = None
     accounts: tuple[Account, ...] = ()
     telegram: Telegram = Telegram()
@@ -313,6 +314,12 @@ class Config(Section):
     def database(self) -> Path:
         """The store's file."""
         return self.state / "monitor.db"
+
+    def sealing_key(self) -> bytes | None:
+        """The key for sessions at rest (32 bytes), read now; None when none is declared. Raises ConfigError."""
+        if self.session_key is None:
+            return None
+        return sealing_key(self.session_key, self.path.parent, self.state, f"{self.path}: session_key")
 
     @property
     def media_permitted(self) -> bool:

@@ -517,6 +517,7 @@ class EventType(enum.StrEnum):
     FLAG_RAISED = "flag_raised"
     EXPORT_MADE = "export_made"
     SIGNED_IN = "signed_in"
+    PSEUDONYM_KEY_ROTATED = "pseudonym_key_rotated"
 
 
 Scalar = str | int | bool | None

@@ -2,11 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.frame import ConfigOption, command, read_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.model import Scalar
 
 TEMPLATE = """\
 # Channel Monitor. All keys, with explanations: config.example.yaml and docs/configuration.md.
@@ -46,15 +51,30 @@ hash_lists: []
 
 
 @command
-def init(config: ConfigOption = None) -> None:
+def init(
+    config: ConfigOption = None,
+    rotate_pseudonym_key: Annotated[
+        bool,
+        typer.Option(
+            "--rotate-pseudonym-key",
+            help="Replace the key for pseudonyms: new names from then on; the old cannot be made again.",
+        ),
+    ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --rotate-pseudonym-key: keep the old key there."),
+    ] = None,
+) -> None:
     """Write a configuration to begin with, and the key for pseudonyms beside it."""
-    import os
-    import secrets
-
     from monitor.config import find
     from monitor.errors import InputError
-    from monitor.telegram.pseudonyms import KEY_BYTES
+    from monitor.secrets import write_private
 
+    if rotate_pseudonym_key:
+        _rotate(config, keep)
+        return
+    if keep is not None:
+        raise InputError("--keep: goes with --rotate-pseudonym-key")
     path = find(config).absolute()
     key = path.with_name("pseudonym.key")
     if path.exists():
@@ -62,13 +82,65 @@ def init(config: ConfigOption = None) -> None:
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder; create it first")
     if not key.exists():
-        with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_hex(KEY_BYTES).encode("ascii") + b"\n")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(TEMPLATE.format(key=key.name))
+        write_private(key, _new_key())
+    write_private(path, TEMPLATE.format(key=key.name).encode())
     typer.echo(f"written: {path}")
     typer.echo(f"         {key}  (keep it: without it pseudonyms of old and new records do not agree)")
     typer.echo("next:    fill in accounts and channels, then run: monitor login, monitor check, monitor run")
+
+
+def _new_key() -> bytes:
+    import secrets
+
+    from monitor.telegram.pseudonyms import KEY_BYTES
+
+    return secrets.token_hex(KEY_BYTES).encode("ascii") + b"\n"
+
+
+def _rotate(option: Path | None, keep: Path | None) -> None:
+    import asyncio
+
+    from monitor.daemon import sole
+    from monitor.errors import ConfigError, InputError
+    from monitor.secrets import read_private, replace_private, write_private
+    from monitor.telegram.pseudonyms import KEY_BYTES, key_id
+
+    config = read_config(option)
+    path, where = config.resolve(config.pseudonym_key.file), f"{config.path}: pseudonym_key"
+    old = read_private(path, where)
+    if keep is not None and keep.absolute().is_relative_to(config.state):
+        raise InputError(f"--keep: {keep} lies in the state directory; keep the key elsewhere")
+    fresh = path.with_name(path.name + ".new")
+    with sole(config.state):
+        if keep is not None:
+            write_private(keep, old)
+        if (
+            not fresh.exists()
+        ):  # else a rotation was cut short; its event may be on record: bring it to its end
+            write_private(fresh, _new_key())
+        new = read_private(fresh, where)
+        if len(new) < KEY_BYTES:
+            raise ConfigError(f"{where}: {fresh} was cut short; remove it and run this again")
+        ids: dict[str, Scalar] = {"old": key_id(old), "new": key_id(new), "kept": keep is not None}
+        asyncio.run(_record_rotation(config.database, ids))
+        try:
+            replace_private(path, fresh)
+        except OSError as e:
+            raise ConfigError(f"{where}: {path} cannot be replaced ({e.strerror}); run this again") from e
+    typer.echo(
+        f"pseudonyms begin with {ids['new']} from now on; those with {ids['old']} belong to the old key"
+    )
+    typer.echo(f"the old key: {keep if keep is not None else 'overwritten; destroy its backups too'}")
+
+
+async def _record_rotation(database: Path, ids: "Mapping[str, Scalar]") -> None:
+    from datetime import UTC, datetime
+
+    from monitor.model import EventType
+    from monitor.store import open_store
+
+    async with open_store(database) as store:
+        await store.append(EventType.PSEUDONYM_KEY_ROTATED, ids, datetime.now(UTC))
 
 
 @command

@@ -6,6 +6,11 @@ import hmac
 KEY_BYTES = 32
 
 
+def key_id(key: bytes) -> str:
+    """What names of this key begin with: 8 hex digits, of which nobody can tell the key."""
+    return hashlib.sha256(b"key id:" + key).hexdigest()[:8]
+
+
 class Pseudonyms:
     """Gives each user id the same 42-character name for as long as the key lives.
 
@@ -17,7 +22,7 @@ class Pseudonyms:
         if len(key) < KEY_BYTES:
             raise ValueError(f"a pseudonym key has at least {KEY_BYTES} bytes")
         self._key = key
-        self._prefix = hashlib.sha256(b"key id:" + key).hexdigest()[:8] + "-"
+        self._prefix = key_id(key) + "-"
         self._names: dict[int, str] = {}
 
     def __call__(self, user_id: int) -> str:
