@@ -19,6 +19,7 @@ from monitor.telegram.history import pages
 from monitor.telegram.joining import refusal, stand
 from monitor.telegram.live import Live
 from monitor.telegram.media import Downloads, References
+from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Tools:
     pseudonym: Callable[[int], str]
     matcher: Matcher
     hasher: Hasher | None = None
+    sealing_key: bytes | None = field(default=None, repr=False)
     progress: Progress = lambda username, done, total: None
 
 
@@ -88,7 +90,8 @@ class Collector:
 
     async def _session(self) -> None:
         tools = self.tools
-        session = StoredSession(self.account, await tools.store.session(self.account))
+        saved = await tools.store.session(self.account)
+        session = StoredSession(self.account, saved and unseal(saved, tools.sealing_key))
         references = References()
         live = Live(self.account, tools.clock, tools.pseudonym, references)
         self._names.clear()
@@ -137,7 +140,7 @@ class Collector:
 
     async def _save(self, session: StoredSession) -> None:
         if session.changed.is_set() and (state := session.state()) is not None:
-            await self.tools.store.save_session(state)
+            await self.tools.store.save_session(seal(state, self.tools.sealing_key))
 
     async def _follow(self, live: Live) -> None:
         while True:
@@ -282,6 +285,7 @@ async def collect(
         clock=now,
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
+        sealing_key=prepared.sealing_key,
         matcher=ListMatcher(prepared.lists),
         progress=progress,
     )

@@ -1,7 +1,7 @@
 """Open what a configuration names: secrets, keys, lists. All of it before a run, and nothing is written."""
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitor.config import Config, HashListEntry
@@ -27,6 +27,7 @@ class Prepared:
     endpoint: Endpoint | None
     pseudonyms: Pseudonyms
     lists: tuple[HashList, ...]
+    sealing_key: bytes | None = field(default=None, repr=False)
 
 
 def prepare(config: Config) -> Prepared:
@@ -40,6 +41,7 @@ def prepare(config: Config) -> Prepared:
         endpoint(config),
         pseudonyms(config),
         tuple(read_list(config, entry) for entry in config.hash_lists),
+        config.sealing_key(),
     )
 
 

@@ -62,6 +62,8 @@ def _local(config: "Config") -> Iterator[Finding]:
         yield _try(f"account {account.name}", "its secret is readable", read)
     if config.telegram.server is not None:
         yield _try("telegram.server", "test data centre", functools.partial(prepare.endpoint, config))
+    if config.session_key is not None:
+        yield _try("session key", "sessions are sealed at rest", config.sealing_key)
     yield _try("pseudonym key", "present, private", functools.partial(prepare.pseudonyms, config))
     for declared in config.hash_lists:
         read_list = functools.partial(prepare.read_list, config, declared)
@@ -152,6 +154,7 @@ async def _accounts(config: "Config") -> list[Finding]:
     from monitor.errors import MonitorError, SourceUnavailable
     from monitor.store import open_reader
     from monitor.telegram.client import connect
+    from monitor.telegram.sealing import unseal
     from monitor.telegram.session import StoredSession
 
     if daemon.running(config.state):
@@ -164,7 +167,7 @@ async def _accounts(config: "Config") -> list[Finding]:
             if config.database.exists():
                 async with open_reader(config.database) as reader:
                     saved = await reader.session(account.name)
-            session = StoredSession(account.name, saved)
+            session = StoredSession(account.name, saved and unseal(saved, config.sealing_key()))
             async with connect(session, prepare.credentials(config, account.name), prepare.endpoint(config)):
                 findings.append(Finding(what, "ok", "connected and signed in"))
         except SourceUnavailable as e:

@@ -163,15 +163,18 @@ async def _login(path: Path, name: str | None) -> None:
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
     from monitor.telegram.client import connect
+    from monitor.telegram.sealing import seal, unseal
     from monitor.telegram.session import StoredSession
     from monitor.telegram.signin import sign_in
 
     config = load(path)
     account = config.account(name)
     identity, server = credentials(config, account.name), endpoint(config)
+    sealing = config.sealing_key()
     with sole(config.state):
         async with open_store(config.database) as store:
-            session = StoredSession(account.name, await store.session(account.name))
+            saved = await store.session(account.name)
+            session = StoredSession(account.name, saved and unseal(saved, sealing))
             try:
                 async with connect(session, identity, server, signed_in=False) as connection:
                     who = await sign_in(connection, _ask, bot=account.kind == "bot")
@@ -185,7 +188,7 @@ async def _login(path: Path, name: str | None) -> None:
                 ) from e
             state = session.state()
             if state is not None:
-                await store.save_session(state)
+                await store.save_session(seal(state, sealing))
             if not who.already:
                 await store.append(
                     EventType.SIGNED_IN, {"account": account.name, "user_id": who.user_id}, now()
