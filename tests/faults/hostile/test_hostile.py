@@ -149,7 +149,7 @@ def pillow_sources(folder: Path) -> Path:
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "pillow"),
-            *("--no-build-isolation", "--dest", str(folder), f"pillow=={version}"),
+            *("--dest", str(folder), f"pillow=={version}"),
         ],
         check=True,
         timeout=300,
