@@ -1,14 +1,16 @@
-"""What a proof measured is printed after it, though it passed: record_property("figures", …)."""
+"""What a proof measured is printed below its outcome: record_property("figures", …)."""
 
 import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Through reports, so that it comes from other processes too.
+    reports = [report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])]
     lines = [
         f"{report.nodeid.split('::')[-1]}: {value}"
-        for report in terminalreporter.stats.get("passed", [])
-        for name, value in report.user_properties
-        if name == "figures"
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "figures" and getattr(report, "when", "") == "call"
     ]
     if lines:
         terminalreporter.section("figures")

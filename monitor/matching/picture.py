@@ -30,6 +30,8 @@ some formats need as much again: what fits into a decoder's 256 MiB and 5 s. The
 """
 MAX_SIDE = 65_535
 """What JPEG can hold."""
+MAX_SCANS = 100
+"""Scans of a JPEG. Each goes over all its blocks, and an empty one takes a few bytes; encoders use up to 20."""
 
 _PLUGINS: Mapping[str, str] = {
     "JPEG": "Jpeg",
@@ -79,6 +81,9 @@ _BROKEN = (
 )
 
 _ORIENTATION = 0x0112
+_SCAN, _END = 0xDA, 0xD9
+_MARKER: "re.Pattern[bytes]" = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+"""The next marker in coded data or between segments (ITU-T T.81, B.1.1.2)."""
 _PILLOW: object = re.compile(r"PIL\.")
 
 
@@ -106,6 +111,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
     from PIL import Image
 
     _quiet()
+    if data.startswith(b"\xff\xd8") and _too_many_scans(data):
+        raise MediaUndecodable(f"the picture has more than {MAX_SCANS} scans")
     try:
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             width, height = image.size
@@ -118,6 +125,17 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
     except (*_BROKEN, Image.DecompressionBombError) as e:
         # Its own words may hold words from the file.
         raise MediaUndecodable("the bytes are not a picture that can be decoded") from e
+
+
+def _too_many_scans(data: bytes) -> bool:
+    if data.count(bytes((0xFF, _SCAN))) <= MAX_SCANS:
+        return False
+    # What follows the picture, or lies in its metadata, may hold those bytes too.
+    scans, at = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)) and found[1][0] != _END:
+        scans += found[1][0] == _SCAN
+        at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
+    return scans > MAX_SCANS
 
 
 def _upright(image: "Image.Image") -> "Image.Image":

@@ -18,7 +18,7 @@ from PIL import Image, features
 
 from monitor.errors import MediaUndecodable
 from monitor.matching import ImageHashes, hash_image
-from monitor.matching.picture import decode, looks_like_picture
+from monitor.matching.picture import MAX_SCANS, decode, looks_like_picture
 from tests.unit.matching import pictures
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"] + (["AVIF"] if features.check("avif") else [])
@@ -251,6 +251,21 @@ def test_the_limit_counts_pixels_before_they_are_decoded() -> None:
         decode(data, max_pixels=7999)
     with pytest.raises(MediaUndecodable, match="on a side"):
         decode(saved(Image.new("1", (65_536, 1))))
+
+
+def test_a_jpeg_that_goes_over_its_blocks_again_and_again_is_refused() -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64), 127).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    scans, table = data.count(b"\xff\xda"), data.rfind(b"\xff\xc4")
+    first, last, end = data[:table], data[table:-2], data[-2:]
+    assert decode(first + last * (MAX_SCANS - scans + 1) + end).size == (64, 64)
+    with pytest.raises(MediaUndecodable, match="scans"):
+        decode(first + last * (MAX_SCANS - scans + 2) + end)
+    # The same bytes after the picture, or in its metadata, are no scans.
+    assert decode(data + last * 500 + end).size == (64, 64)
+    comment = b"\xff\xfe\xea\x62" + b"\xff\xda" * 30_000
+    assert decode(data[:2] + comment + data[2:]).size == (64, 64)
 
 
 def test_a_message_never_quotes_the_decoder() -> None:
