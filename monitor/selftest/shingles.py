@@ -33,7 +33,8 @@ class Shingles:
                 continue
             keys = _keys(block)
             close = keys[self._seen[keys >> np.uint64(64 - _BITS)]]
-            if len(close) and np.isin(close, self._keys).any():
+            at = np.minimum(np.searchsorted(self._keys, close), len(self._keys) - 1)
+            if len(close) and (self._keys[at] == close).any():
                 return True
         return False
 
@@ -61,5 +62,5 @@ def _rich(data: bytes) -> NDArray[np.bool_]:
 def _rich_windows(windows: NDArray[np.uint8]) -> NDArray[np.bool_]:
     different = np.count_nonzero(np.diff(np.sort(windows, axis=1), axis=1), axis=1) + 1
     counting = np.count_nonzero(windows[:, 1:] - windows[:, :-1] == 1, axis=1)
-    rich: NDArray[np.bool_] = (different >= PLAIN) & (counting < PLAIN)
+    rich: NDArray[np.bool_] = (different >= PLAIN) & (counting < PLAIN - 1)
     return rich

@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "reporting": READER,
     "research": READER,
     "console": READER | {"reporting", "research"},
+    "selftest": EVERYTHING,
     "testdc": set(),
     "collector": EVERYTHING,
     "daemon": EVERYTHING,
