@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,10 @@ import yaml
 
 from monitor.errors import VerificationError
 from monitor.matching.image import hash_image
+from monitor.selftest.cells import cells, opened
 from monitor.selftest.markers import Markers
 from monitor.selftest.search import ENCODINGS, Hit, Search
 from monitor.selftest.watch import Searched, Watched, everything, raw_device, watching
-from monitor.store import open_store
 from monitor.testdc import Cluster, FloodWait, Rpc, World
 from monitor.testdc.canaries import BROADCAST, CODE, GROUP, OTHER, Canaries, MarkedRenderer, canaries
 
@@ -243,41 +243,10 @@ async def _live(cluster: Cluster, world: Canaries, markers: Markers) -> None:
 
 def _counts(database: Path) -> tuple[int, int, int]:
     """Messages, media items settled, flags; zeros before there is a store."""
-    with contextlib.suppress(sqlite3.Error), _opened(database) as db:
+    with contextlib.suppress(sqlite3.Error), opened(database) as db:
         row = db.execute(
             "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM media WHERE outcome <> 'pending'),"
             " (SELECT count(*) FROM flags)"
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2])
     return 0, 0, 0
-
-
-@contextlib.contextmanager
-def _opened(database: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as db:
-        yield db
-
-
-async def cells(database: Path, scratch: Path) -> set[Hit]:
-    """Tables and columns that the schema does not have, and cells that break its rules.
-
-    SQLite's own check goes through every cell: types of STRICT tables, lengths, alphabets, enumerations.
-    """
-    fresh = scratch / "schema.db"
-    async with open_store(fresh):
-        pass
-    with _opened(fresh) as db:
-        ours = set(_shapes(db))
-    hits = set()
-    with _opened(database) as db:
-        for name, sql in _shapes(db):
-            if (name, sql) not in ours:
-                hits.add(Hit(f"table {name}", "not as the schema has it", "structure"))
-        for (fault,) in db.execute("PRAGMA integrity_check"):
-            if fault != "ok":
-                hits.add(Hit("the store", "a cell against the rules of its column", "integrity"))
-    return hits
-
-
-def _shapes(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    yield from db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")

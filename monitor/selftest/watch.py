@@ -66,7 +66,7 @@ class Watched:
             "TMPDIR": str(self.folder / "tmp"),
             "PYTHONUNBUFFERED": "1",
             # This very package, also where another one is installed.
-            "PYTHONPATH": str(Path(monitor.__file__).parents[1]),
+            "PYTHONPATH": os.pathsep.join([str(Path(monitor.__file__).parents[1]), *_python_path()]),
         }
         out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -96,6 +96,11 @@ class Watched:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _python_path() -> list[str]:
+    found = os.environ.get("PYTHONPATH")
+    return [found] if found else []
 
 
 @dataclass(frozen=True, slots=True)

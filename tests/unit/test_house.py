@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "model": set(),
     "errors": {"model"},
     "ports": {"model"},
-    "logs": set(),
+    "logs": FREE,
     "yaml_lines": {"errors"},
     "secrets": {"errors"},
     "config": {"errors", "model", "secrets", "yaml_lines"},
