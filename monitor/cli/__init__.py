@@ -11,6 +11,7 @@ from monitor.cli.check import check
 from monitor.cli.collect import run, status
 from monitor.cli.demo import demo
 from monitor.cli.export import export
+from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ def _options(
 for function in (demo, init, login, check, run, status, export):
     app.command()(function)
 app.add_typer(channels, name="channels")
+app.add_typer(selftest, name="selftest")
 
 
 def main() -> None:

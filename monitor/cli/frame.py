@@ -56,21 +56,10 @@ def command(function: Command) -> Command:
         except (typer.Exit, typer.Abort):
             raise
         except Exception as e:
-            typer.echo(
-                f"monitor: a defect: {type(e).__name__} at {_place(e)}; please report this line", err=True
-            )
+            typer.echo(f"monitor: a defect: {logs.describe(e)}; please report this line", err=True)
             raise typer.Exit(3) from None
 
     return guarded  # type: ignore[return-value]  # functools.wraps keeps the signature that typer reads
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "an unknown place"
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def read_config(option: Path | None) -> "Config":

@@ -47,7 +47,7 @@ async def stand(
     except ChannelGone:
         return Standing(name, reason=Refusal.GONE)
     except ChannelError as e:
-        log.warning("unexpected answer", extra={"channel": name, "error": str(e)})
+        log.warning("unexpected answer: %s", e, extra={"channel": name})
         return Standing(name, reason=Refusal.UNEXPECTED)
 
 
