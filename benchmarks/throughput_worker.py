@@ -6,12 +6,15 @@ import json
 import sqlite3
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from benchmarks import throughput
 from monitor import daemon
-from monitor.config import load
-from monitor.prepare import prepare
+from monitor.collector import collect
+from monitor.config import Config, load
+from monitor.prepare import Prepared, prepare
 from monitor.store import open_store
 from monitor.telegram.client import Connection, connect
 from monitor.telegram.session import StoredSession
@@ -37,8 +40,24 @@ async def bare(folder: Path, number: int) -> tuple[int, float]:
 
 async def ours(folder: Path, number: int) -> tuple[int, float]:
     """The daemon with all its processes: from the moment the channel is joined until the last row is durable."""
-    path = folder / f"config-{number}.yaml"
-    path.write_text(f"state_dir: state-{number}\n" + (folder / "config.yaml").read_text())
+    prepared = await _signed_in(folder, f"ours-{number}")
+    return await _timed(prepared.config, lambda stop: daemon.run(prepared.config, stop))
+
+
+async def direct(folder: Path, number: int) -> tuple[int, float]:
+    """The same in one process, the store used directly: what the split is compared with."""
+    prepared = await _signed_in(folder, f"direct-{number}")
+
+    async def run(stop: asyncio.Event) -> None:
+        async with open_store(prepared.config.database) as store:
+            await collect(prepared, store, None, stop, lambda username, done, total: None)
+
+    return await _timed(prepared.config, run)
+
+
+async def _signed_in(folder: Path, name: str) -> Prepared:
+    path = folder / f"config-{name}.yaml"
+    path.write_text(f"state_dir: state-{name}\n" + (folder / "config.yaml").read_text())
     config = load(path)
     prepared = prepare(config)
     session = StoredSession("main")
@@ -50,8 +69,14 @@ async def ours(folder: Path, number: int) -> tuple[int, float]:
     async with open_store(config.database) as store:
         if state is not None:
             await store.save_session(state)
+    return prepared
+
+
+async def _timed(
+    config: Config, run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+) -> tuple[int, float]:
     stop = asyncio.Event()
-    running = asyncio.create_task(daemon.run(config, stop))
+    running = asyncio.create_task(run(stop))
     with contextlib.closing(sqlite3.connect(config.database)) as database:
         await _until(database, "SELECT count(*) FROM channels WHERE state = 'collecting'", 1)
         started = time.perf_counter()
@@ -75,6 +100,6 @@ async def _sign_in(connection: Connection) -> None:
 
 
 if __name__ == "__main__":
-    which = {"bare": bare, "ours": ours}[sys.argv[1]]
+    which = {"bare": bare, "ours": ours, "direct": direct}[sys.argv[1]]
     messages, seconds = asyncio.run(which(Path(sys.argv[2]), int(sys.argv[3])))
     print(json.dumps({"messages": messages, "seconds": seconds}))
