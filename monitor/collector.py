@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between two attempts at connecting: doubled each time, up to the longest."""
+STEADY = 30.0
+"""Seconds after which a connection counts as good, and the pause begins anew."""
 READERS = 4
 """Channels whose history is read at the same time."""
 UNWRITTEN = 20
@@ -72,15 +74,16 @@ class Collector:
         """Work until cancelled. Raises FatalError when the account cannot go on."""
         pause = FIRST_PAUSE
         while True:
-            started = asyncio.get_running_loop().time()
+            started, asked = asyncio.get_running_loop().time(), 0
             try:
                 await self._session()
             except* RetryableError as group:
                 error = leading(group)
+                asked = error.seconds if isinstance(error, FloodWait) else 0
                 log.warning("connection ended: %s", error, extra={"account": self.account})
-            if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
+            if asyncio.get_running_loop().time() - started > STEADY:
                 pause = FIRST_PAUSE
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, asked))
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def lags(self, channels: Sequence[ChannelId] | frozenset[ChannelId]) -> None:

@@ -11,7 +11,9 @@ import logging
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from monitor import logs
 from monitor.collector import collect
@@ -21,6 +23,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError
 from monitor.ports import Hasher
 from monitor.prepare import Prepared, fetches_media, prepare
+from monitor.telegram.client import resolved
 from monitor.wire import Pipe, RemoteStore, pack
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ async def _main(channel: socket.socket, path: Path) -> int:
 
 async def _work(store: RemoteStore, path: Path) -> None:
     config = load(path)
-    prepared = prepare(config)
+    prepared = _with_addresses(prepare(config))
     _say(config, confine(config), fetching=fetches_media(prepared))
     if not fetches_media(prepared):
         await _collect(store, prepared, None)
@@ -93,6 +96,21 @@ async def _collect(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
 async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:
     while True:
         await store.notify("progress", *await reports.get())
+
+
+def _with_addresses(prepared: Prepared) -> Prepared:
+    """Names become addresses now: a confined collector can ask nobody for them."""
+    endpoint, proxied = prepared.endpoint, {}
+    if endpoint is not None:
+        endpoint = replace(endpoint, host=resolved(endpoint.host))
+    for name, credentials in prepared.credentials.items():
+        proxied[name] = credentials
+        if credentials.proxy is not None:
+            parts = urlsplit(credentials.proxy)
+            place = f"{resolved(parts.hostname or '')}:{parts.port}"
+            account = f"{parts.username}:{parts.password or ''}@" if parts.username else ""
+            proxied[name] = replace(credentials, proxy=f"{parts.scheme}://{account}{place}")
+    return replace(prepared, endpoint=endpoint, credentials=proxied)
 
 
 def confine(config: Config) -> InForce:

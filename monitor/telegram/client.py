@@ -9,6 +9,7 @@ are obeyed to the second, by kind of request), and does not ask for differences 
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -55,6 +56,16 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials(api_id={self.api_id})"
+
+
+def resolved(host: str) -> str:
+    """The address behind a host's name, asked while names can still be resolved. Raises ConfigError."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as e:
+        raise ConfigError(f"telegram: the host {host} cannot be resolved; write an address") from e
+    # The older family first: what listens on a name's IPv4 address alone is common, the reverse is not.
+    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
 
 
 class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
@@ -220,12 +231,15 @@ async def connect(
     """
     if endpoint is not None:
         trust(endpoint.public_key)
-        if session.auth_key is None:
+        # A session that has moved to another data centre stays there; one at this one follows its address.
+        if session.auth_key is None or session.dc_id == endpoint.dc:
             session.set_dc(endpoint.dc, endpoint.host, endpoint.port)
     client = Client(
         session,
         credentials.api_id,
         credentials.api_hash,
+        # Telethon turns to the platform's own address when this does not fit the session's.
+        use_ipv6=":" in (session.server_address or ""),
         proxy=_proxy(credentials.proxy),
         timeout=int(CONNECT_TIMEOUT),
         connection_retries=1,

@@ -185,3 +185,15 @@ def test_what_is_refused_is_refused_for_its_own_reason(tmp_path: Path) -> None:
         for name, reason in found.items():
             if reason is not None:
                 assert f"channel={name} reason={reason}" in place.log()
+
+
+def test_a_data_centre_known_by_name_is_found_by_a_confined_collector(tmp_path: Path) -> None:
+    with site(
+        tmp_path, {"channels": [{"username": "news_one", "posts": 20}]}, channels=[channel("news_one")]
+    ) as place:
+        server = place.settings["telegram"]["server"] | {"host": "localhost"}
+        place.write(telegram={"server": server})
+        place.login()
+        with place.running() as daemon:
+            eventually(lambda: place.count() == 21, "the history")
+            assert stop(daemon) == 0
