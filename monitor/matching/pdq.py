@@ -166,7 +166,7 @@ def _reference_samples(rows: Rows, width: int, height: int) -> Floats:
     full = np.empty((height, width), np.float32)
     for top, luma in _strips(rows, width, height):
         full[top : top + len(luma)] = _box(luma, 1, *across)
-    step = max(1, _STRIP // height)
+    step = max(32, _STRIP // height)  # fewer columns than a cache line holds would read each line again
     for first in range(0, width, step):
         full[:, first : first + step] = _box(full[:, first : first + step], 0, *down)
     step = max(1, _STRIP // width)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import importlib.metadata
+import os
 import subprocess
 import sys
 import tarfile
@@ -30,7 +31,9 @@ Record = Callable[[str, object], None]
 
 @dataclass
 class Survey:
-    """What happened to the files. Memory is a decoder's peak beyond what it takes when it begins, in bytes."""
+    """What happened to the files. Memory is a decoder's peak beyond what it takes when it begins, in bytes;
+    `load` the most processes that wanted to run, for each processor.
+    """
 
     files: int = 0
     size: int = 0
@@ -42,6 +45,7 @@ class Survey:
     base: int = 0
     peak: int = 0
     deaths: int = 0
+    load: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
@@ -49,7 +53,8 @@ class Survey:
             f"hostile files: {self.files:,} ({self.size / 1e6:,.0f} MB) in {self.seconds:.0f} s, "
             f"{self.decoded:,} hashed, {self.undecodable:,} undecodable; slowest {self.slowest:.2f} s "
             f"({self.slowest_kind}), peak {self.peak / 2**20:.0f} MiB beyond the {self.base / 2**20:.0f} MiB of a "
-            f"decoder, {self.deaths} decoders ended and replaced; 0 harm to the caller"
+            f"decoder, {self.deaths} decoders ended and replaced, load {self.load:.1f} a processor; "
+            "0 harm to the caller"
         )
 
 
@@ -74,6 +79,7 @@ async def survey(files: Iterable[tuple[str, bytes]]) -> Survey:
                 took = time.monotonic() - began
                 if took > result.slowest:
                     result.slowest, result.slowest_kind = took, kind
+                result.load = max(result.load, os.getloadavg()[0] / (os.cpu_count() or 1))
                 result.files += 1
                 result.size += len(data)
                 result.kinds[kind] += 1
@@ -138,7 +144,8 @@ async def test_ten_thousand_hostile_files_do_no_harm(tmp_path: Path, record_prop
     record_property("figures", result)
     assert result.files >= ALL + 500
     assert result.kinds["pillow"] >= 500
-    assert result.slowest <= ITEM_SECONDS
+    # Each within its limit; where others want the processors too, as much later as they take.
+    assert result.slowest <= ITEM_SECONDS * max(1.0, result.load)
     assert result.seconds <= MOST_SECONDS
     assert result.peak <= MOST_MEMORY
 
