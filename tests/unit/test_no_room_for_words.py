@@ -409,9 +409,16 @@ ACTIONS = st.one_of(
     st.builds(tl.MessageActionCustomAction, TEXT),
     st.builds(tl.MessageActionPinMessage),
 )
+
+
+def _post(counts: int | None, **fields: Any) -> Any:
+    # Both counters travel under one flag.
+    return tl.Message(views=counts, forwards=counts, **fields)
+
+
 MESSAGES = st.one_of(
     st.builds(
-        tl.Message,
+        _post,
         id=INT,
         peer_id=st.builds(tl.PeerChannel, LONG),
         date=st.just(NOW),
@@ -431,8 +438,7 @@ MESSAGES = st.one_of(
         ),
         via_bot_id=st.none() | LONG,
         media=st.none() | DOCUMENTS | PHOTOS | PAID,
-        views=st.none() | INT,
-        forwards=st.none() | INT,
+        counts=st.none() | INT,
         reactions=st.none() | REACTIONS,
         grouped_id=st.none() | LONG,
         ttl_period=st.none() | INT,
