@@ -80,7 +80,7 @@ HELD: dict[str, str] = {
     "SessionState.account": "sessions.account",
     "SessionState.host": "sessions.host",
     "SessionState.auth_key": "made by the key exchange, before any message is read",
-    "Event.body": "monitor.store.events._check",
+    "Event.body": "monitor.store.events.handed_in, and else made of columns that are held",
     "Hash.value": "Hash.__post_init__: as long as the algorithm says",
     "HashEntry.entry": "an entry of a hash list, which is the operator's file; held by cases.entry where it matches",
     "HashEntry.label": "a label of a hash list, which is the operator's file",
@@ -89,7 +89,7 @@ HELD: dict[str, str] = {
     "Store.joined.username": "channels.username",
     "Store.joined.account": "channels.account",
     "Store.refused.username": "channels.username",
-    "Store.append.body": "monitor.store.events._check",
+    "Store.append.body": "monitor.store.events.handed_in",
     "Download.rendition": "media.rendition",
     "Download.chunks": MEDIA,
     "Hashing.feed.chunk": MEDIA,
@@ -107,7 +107,7 @@ FREE_COLUMNS: dict[str, str] = {
     "hash_lists.reference": OPERATOR,
     "hash_lists.permitted_uses": "made of three words that the configuration allows",
     "sessions.auth_key": "made by the key exchange, before any message is read",
-    "events.body": "monitor.store.events._check",
+    "events.body": "monitor.store.events.handed_in, and else made of columns that are held",
 }
 """Columns of text or bytes without a condition of their own."""
 
