@@ -7,6 +7,9 @@ import typer
 
 from monitor.cli.frame import command
 
+SHOWN = 500
+"""Hits that are printed; the last line counts them all."""
+
 app = typer.Typer(no_args_is_help=True, help="Prove on this machine what is promised.")
 
 
@@ -45,7 +48,7 @@ def no_content(
     else:
         with tempfile.TemporaryDirectory(prefix="monitor-selftest-") as home:
             outcome = asyncio.run(run(Path(home)))
-    for hit in outcome.hits[:50]:
+    for hit in outcome.hits[:SHOWN]:
         typer.echo(f"hit: {hit}")
     typer.echo(outcome.line)
     if outcome.hits:

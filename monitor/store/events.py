@@ -1,6 +1,7 @@
 """What must be provable: one row an event, written in the transaction of what it describes."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -13,6 +14,13 @@ Salt = Callable[[int], bytes]
 """Where random bytes come from; os.urandom outside tests."""
 
 SALT_BYTES = 32
+DECLARED = frozenset(
+    {"reference", "granted_by", "approved_by", "terms", "licensor", "purpose", "includes", "permitted_uses"}
+)
+"""Keys under which an operator's own words stand; under any other key a text is one word."""
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_WORD = re.compile(r"[A-Za-z0-9._:/+-]{0,128}")
+LONGEST_DECLARED = 1000
 
 
 def canonical(body: Mapping[str, Scalar]) -> bytes:
@@ -33,3 +41,23 @@ def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Sca
         insert(events).values(seq=seq, at=at, type=kind.value, salt=salt(SALT_BYTES), body=canonical(body))
     )
     return int(seq)
+
+
+def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+    """Append an event whose body comes through the port; those of the store itself are made of its columns.
+
+    Raises ValueError for a body in which words could stand that no operator declared.
+    """
+    for key, value in body.items():
+        _check(key, value)
+    return append(conn, salt, kind, body, at)
+
+
+def _check(key: str, value: Scalar) -> None:
+    if not _KEY.fullmatch(key):
+        raise ValueError("a key of an event is one lower-case word")
+    if isinstance(value, str) and (
+        len(value) > LONGEST_DECLARED if key in DECLARED else not _WORD.fullmatch(value)
+    ):
+        # The value is not quoted: it is what must not be written down.
+        raise ValueError(f"{key} of an event takes one word of at most 128 characters")

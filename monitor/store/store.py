@@ -129,7 +129,7 @@ class SqlStore:
         await self._write(lists.loaded, self._salt, version, at)
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
-        return await self._write(events.append, self._salt, kind, body, at)
+        return await self._write(events.handed_in, self._salt, kind, body, at)
 
     async def totals(self) -> Totals:
         return await self.reader.totals()

@@ -5,6 +5,7 @@ links, previews and keyboards are never read here; what a sender chooses freely 
 with a list, and what the platform chooses (a restriction's reason) with an alphabet.
 """
 
+import math
 import mimetypes
 import re
 from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ _WITHOUT_BYTES: dict[type, MediaKind] = {
     types.MessageMediaStory: MediaKind.STORY,
     types.MessageMediaPaidMedia: MediaKind.PAID,
 }
-PHOTO_SIZES = "smxyw"
+PHOTO_SIZES = tuple("smxyw")
 """The letters of a photo's renditions, smallest first; others are crops or previews."""
 
 
@@ -174,7 +175,7 @@ def _document(document: Any) -> MediaRef:
     found = {type(a): a for a in document.attributes}
     if video := found.get(types.DocumentAttributeVideo):
         kind = MediaKind.ROUND if video.round_message else MediaKind.VIDEO
-        width, height, duration = video.w, video.h, round(video.duration)
+        width, height, duration = video.w, video.h, _seconds(video.duration)
     elif image := found.get(types.DocumentAttributeImageSize):
         width, height = image.w, image.h
     if audio := found.get(types.DocumentAttributeAudio):
@@ -193,6 +194,11 @@ def _document(document: Any) -> MediaRef:
         height=height,
         duration=duration,
     )
+
+
+def _seconds(duration: float) -> int | None:
+    # The sender says how long it is, and can say that it is no number.
+    return round(duration) if math.isfinite(duration) and abs(duration) < 2**31 else None
 
 
 def _counters(tl: Any) -> Counters:

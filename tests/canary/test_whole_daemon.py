@@ -1,6 +1,7 @@
 """The whole daemon among marked content: nothing of it is found; and when it leaks, that is found."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,4 +47,4 @@ def test_a_daemon_that_logs_what_it_reads_is_caught(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(LEAKY)
     done = selftest(tmp_path, tmp_path)
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "hit: text of a message in file " in done.stdout
+    assert re.search(r"^hit: text of a message in file .*/output-\d+\.log \(utf-8\)$", done.stdout, re.M)
