@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeVar
 from tests.faults.store import traced
 from tests.faults.store.script import reference, survey
 
-CLOSED_AFTER, STEPS = 40, 130
+CLOSED_AFTER, STEPS = 40, 200
 """The first session ends in order, with a checkpoint; the second is long enough for one while it writes."""
 T = TypeVar("T")
 SYNCS = {"fsync", "fdatasync"}
