@@ -158,7 +158,7 @@ def login(
 async def _login(path: Path, name: str | None) -> None:
     from monitor.config import load
     from monitor.daemon import sole
-    from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
+    from monitor.errors import ConfigError, FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import EventType
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
@@ -174,7 +174,11 @@ async def _login(path: Path, name: str | None) -> None:
     with sole(config.state):
         async with open_store(config.database) as store:
             saved = await store.session(account.name)
-            session = StoredSession(account.name, saved and unseal(saved, sealing))
+            try:
+                session = StoredSession(account.name, saved and unseal(saved, sealing))
+            except ConfigError:
+                # Sealed under a key that is not there any more: signing in anew is the remedy.
+                session = StoredSession(account.name)
             try:
                 async with connect(session, identity, server, signed_in=False) as connection:
                     who = await sign_in(connection, _ask, bot=account.kind == "bot")

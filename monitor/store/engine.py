@@ -189,11 +189,11 @@ def mapped(path: Path) -> Iterator[None]:
         origin = e.orig if isinstance(e, DBAPIError) else e
         # The low byte is the primary result code, https://www.sqlite.org/rescode.html
         match getattr(origin, "sqlite_errorcode", 0) & 0xFF:
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
                 raise StoreBusy(f"{path}: another process holds the store; try again") from e
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
                 raise StoreCorrupt(
-                    f"{path}: damaged, or not a store of this program; restore it from a backup"
+                    f"{path}: damaged, unreadable, or not a store of this program; check the disk, then restore a backup"
                 ) from e
             case sqlite3.SQLITE_FULL:
                 raise StoreUnavailable(f"{path}: the disk is full; make room and start again") from e
