@@ -193,7 +193,7 @@ def mapped(path: Path) -> Iterator[None]:
                 raise StoreBusy(f"{path}: another process holds the store; try again") from e
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
                 raise StoreCorrupt(
-                    f"{path}: damaged, unreadable, or not a store of this program; check the disk, then restore a backup"
+                    f"{path}: damaged, unreadable or no store of ours; check the disk, then restore a backup"
                 ) from e
             case sqlite3.SQLITE_FULL:
                 raise StoreUnavailable(f"{path}: the disk is full; make room and start again") from e
