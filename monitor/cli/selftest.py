@@ -25,7 +25,8 @@ def no_content(
         float, typer.Option("--seconds", metavar="N", min=5, help="How long the daemon runs.")
     ] = 60,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Keep all that was written (a new folder).")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Keep what was written, and the traces (a new folder)."),
     ] = None,
 ) -> None:
     """Run the whole daemon among marked content, then search files, writes and disk for any of it."""
@@ -37,7 +38,7 @@ def no_content(
     from monitor.selftest.nocontent import no_content as prove
 
     async def run(home: Path) -> Outcome:
-        return await prove(home, seconds, lambda line: typer.echo(line, err=True))
+        return await prove(home, seconds, lambda line: typer.echo(line, err=True), keep=out_dir is not None)
 
     if out_dir is not None:
         try:

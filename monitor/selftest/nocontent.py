@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import sqlite3
 import sys
@@ -74,10 +75,17 @@ class Outcome:
 
 
 async def no_content(
-    home: Path, seconds: float, say: Say, *, on_device: bool = True, under_strace: bool = True
+    home: Path,
+    seconds: float,
+    say: Say,
+    *,
+    keep: bool = False,
+    on_device: bool = True,
+    under_strace: bool = True,
 ) -> Outcome:
     """Run the daemon for so many seconds in `home` (an empty folder) and search all that it left.
 
+    With `keep` a copy of its folder is left in `home`/kept, as the folder itself may lie on a device that is gone.
     Raises VerificationError when the daemon did too little for the search to mean anything.
     """
     began = time.monotonic()
@@ -96,6 +104,8 @@ async def no_content(
         database = watched.folder / "state" / "monitor.db"
         searched.hits |= await cells(database, home)
         messages, media, flags = _counts(database)
+        if keep:
+            await asyncio.to_thread(shutil.copytree, watched.folder, home / "kept")
     say("searching the raw device" if watched.image else "no raw device to search")
     await asyncio.to_thread(raw_device, watched, search, searched)
     outcome = Outcome(
