@@ -126,7 +126,9 @@ def confine(config: Config) -> InForce:
 def _say(config: Config, in_force: InForce, *, fetching: bool) -> None:
     lacking = [measure.name for measure in in_force.missing]
     if config.confinement == "best-effort":
-        log.warning("confinement is best-effort; not in force: %s", ", ".join(lacking) or "nothing lacks")
+        log.warning(
+            "confinement is best-effort; not in force: %s", logs.Said(", ".join(lacking) or "nothing lacks")
+        )
     if not config.media_permitted:
         log.warning(
             "metadata only: no media is fetched without a legal statement (legal: in the configuration)"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from monitor.confinement import available
 from monitor.errors import VerificationError
 from monitor.matching.image import hash_image
 from monitor.selftest.cells import cells, opened
@@ -158,7 +159,7 @@ def _configure(folder: Path, cluster: Cluster, world: Canaries) -> None:
         "pseudonym_key": {"file": "./pseudonym.key"},
         "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "./api_hash"}}],
         "telegram": {"server": server},
-        "confinement": "best-effort",
+        "confinement": "required" if available().enough else "best-effort",
         "channels": [
             {"username": name, "includes": ["broadcast", "group"], "authorization": authorization}
             for name in (BROADCAST, GROUP, OTHER)
