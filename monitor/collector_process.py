@@ -26,7 +26,8 @@ from monitor.prepare import Prepared, fetches_media, prepare
 from monitor.telegram.client import resolved
 from monitor.wire import Pipe, RemoteStore, pack
 
-log = logging.getLogger(__name__)
+# By name: run as a module, this one is called __main__.
+log = logging.getLogger("monitor.collector_process")
 
 PLATFORM_PORTS = (80, 443, 5222)
 """TCP ports on which the platform's data centres listen."""

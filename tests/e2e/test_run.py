@@ -60,6 +60,8 @@ def test_killed_in_mid_history_and_started_again_gives_the_same_rows(tmp_path: P
         "users": [USER],
         "seed": 7,
         "channels": [{"username": "long_one", "posts": posts, "photos": 0.01}],
+        # Slow enough that a kill finds the history half read.
+        "faults": [{"request": "messages.getHistory", "delay": 0.05, "count": None}],
     }
     with served(scenario, tmp_path, max_seconds=300) as where:
         undisturbed = at(tmp_path / "a", where, channels=[channel("long_one")])
