@@ -37,12 +37,15 @@ def listed(folder: Path) -> list[dict[str, object]]:
 
 
 def test_a_collector_that_dies_is_started_again_and_nothing_is_missed(tmp_path: Path) -> None:
-    scenario = {"channels": [{"username": "news_one", "posts": POSTS}]}
+    # Slow enough that the kill finds the history half read.
+    slow = {"request": "messages.getHistory", "delay": 0.05, "count": None}
+    scenario = {"channels": [{"username": "news_one", "posts": POSTS}], "faults": [slow]}
     with site(tmp_path, scenario, channels=[channel("news_one")]) as place:
         place.login()
         with place.running() as daemon:
             eventually(lambda: place.count() > 100, "some history")
             os.kill(processes(daemon)["monitor.collector_process"], signal.SIGKILL)
+            assert place.count() < POSTS, "the kill came too late to prove anything"
             eventually(lambda: "started again" in place.log(), "the restart")
             eventually(lambda: place.count() == POSTS + 1, "the whole history")
             assert stop(daemon) == 0
