@@ -95,6 +95,7 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
         try:
             await _lively(collecting, config, cluster, shown, say)
             summary = await _summary(config, cluster, shown, started)
+            (out / "summary.json").write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
             if serve:
                 say(f"serving until Ctrl-C; try: monitor status --config {config.path}")
                 await _chatter(collecting, shown, stop)
@@ -102,7 +103,6 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
             running.set()
             await asyncio.wait({collecting})
         collecting.result()
-    (out / "summary.json").write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
     return summary
 
 
