@@ -240,7 +240,6 @@ class Collector:
         if declaration is None:
             return
         cursor = MessageId(await tools.store.cursor(channel_id))
-        tools.progress(declaration.username, 0, 0)
         unwritten: deque[asyncio.Future[None]] = deque()
         done = 0
         reading = pages(
@@ -261,9 +260,12 @@ class Collector:
                     await unwritten.popleft()
                 unwritten.append(await tools.recorder.record(page.batch))
                 done += len(page.batch.messages)
-                tools.progress(declaration.username, done, max(page.total, done))
+                # What the channel holds in all says how much is left only when it is read from its beginning.
+                tools.progress(declaration.username, done, 0 if cursor else max(page.total, done + 1))
         for written in unwritten:
             await written
+        if done:
+            tools.progress(declaration.username, done, done)
 
 
 async def collect(
