@@ -15,7 +15,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 # pdqhash is built here, and needs a C++ compiler and Python's headers.
-$(VENV)/.proving: $(STAMP) requirements/prove.txt
+$(VENV)/.proving: $(STAMP) requirements/build.txt requirements/prove.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/build.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation --requirement requirements/prove.txt
 	@touch $@
 
@@ -46,6 +47,7 @@ LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-em
 	--custom-compile-command "make lock" --python-version 3.11
 lock:
 	$(LOCK) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group prove --constraint requirements/dev.txt --output-file requirements/prove.txt
 
 clean:

@@ -64,7 +64,7 @@ class Canaries:
             case 1:
                 news.post(self.mark("caption posted live"), media=self.photo(100 + number))
             case 2:
-                forum.post(self.mark("text posted live in a group"), sender=self._somebody(number))
+                forum.post(self.mark("text posted live in a group"), sender=self._somebody())
             case 3:
                 noise = self._chance.randbytes(1500)
                 news.post(media=self.file(noise, name="name of a file posted live", mime="application/zip"))
@@ -82,11 +82,11 @@ class Canaries:
                 news.react(news.top, {self.mark("reaction")[:20]: 3})
         self.posted += 1
 
-    def _somebody(self, number: int) -> User:
+    def _somebody(self) -> User:
         return self.world.user(
             first_name=self.mark("first name of a user"),
             last_name=self.mark("last name of a user"),
-            username=f"{self.name('username of a user')}_{number}",
+            username=f"{self.name('username of a user')}_{len(self.world.users)}",
             phone=self.phone("phone number of a user"),
         )
 
@@ -160,7 +160,7 @@ def _texts(made: Canaries) -> None:
     news.service("pin", first.id)
     news.post(mark("text of a message"), forward=Origin(1_700_000_000, name=mark("name of a hidden author")))
     for number in range(6):
-        person = made._somebody(1000 + number)
+        person = made._somebody()
         post = forum.post(mark("text of a message in a group"), sender=person, reply_to=forum.top)
         forum.react(post.id, {"👍": 2})
     forum.post(mark("text of a message"), forward=Origin(1_700_000_000, user_id=person.id), sender=person)
