@@ -159,7 +159,7 @@ def _texts(made: Canaries) -> None:
     )
     news.service("pin", first.id)
     news.post(mark("text of a message"), forward=Origin(1_700_000_000, name=mark("name of a hidden author")))
-    for number in range(6):
+    for _ in range(6):
         person = made._somebody()
         post = forum.post(mark("text of a message in a group"), sender=person, reply_to=forum.top)
         forum.react(post.id, {"👍": 2})
