@@ -245,7 +245,9 @@ def _lines(path: Path | str, seen: Callable[[bytes], None]) -> Iterator[tuple[in
                 seen(line)
                 yield number, _text(path, number, line)
     except OSError as e:
-        raise HashListError(f"{path}: {os.strerror(e.errno or 0)}; name a readable file under hash_lists") from e
+        raise HashListError(
+            f"{path}: {os.strerror(e.errno or 0)}; name a readable file under hash_lists"
+        ) from e
     except ValueError as e:
         raise HashListError(f"{path!r}: not a path") from e
 
