@@ -18,6 +18,7 @@ from monitor.collector_process import PLATFORM_PORTS
 from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, Available, InForce, Measure, available
 from monitor.errors import VerificationError
 from monitor.selftest.escapes import MAY, Given
+from monitor.selftest.escapes.attempts import LIBC
 
 UNCONFINED = "unconfined"
 """The control run, without which a failure would show nothing."""
@@ -196,6 +197,7 @@ def _targets(home: Path) -> Iterator[Given]:
         (folder / name).write_text("" if name in ("gift", LEFT_OPEN) else "as it was")
     abstract = f"channel-monitor-{secrets.token_hex(8)}"
     with contextlib.ExitStack() as stack:
+        stack.callback(_forget, abstract)
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.bind(("127.0.0.1", 0))
@@ -230,6 +232,12 @@ def _targets(home: Path) -> Iterator[Given]:
             memory=DECODER_MEMORY,
             cpu_seconds=DECODER_CPU_SECONDS,
         )
+
+
+def _forget(name: str) -> None:
+    """Remove what an attempt may have left beyond its folder."""
+    for remove in (LIBC.shm_unlink, LIBC.mq_unlink):
+        remove(f"/{name}".encode())  # fails where there is none
 
 
 def _state(folder: Path) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """`python -m monitor.selftest.escapes PROCESS GIVEN`: confine this process as that one, then try every way out.
 
-PROCESS is collector, decoder, recorder, or none for a control run, which shows that the attempts are real.
+PROCESS is collector, decoder, recorder, or anything else for a control run that nothing confines.
 GIVEN is `Given` as JSON. Prints a line of JSON for what is in force, and one for each attempt: its name and
 "escaped" or the error that held it.
 """

@@ -58,7 +58,7 @@ class Targets:
         self.gift = socket.socket(fileno=given.gift)
         self.reading = os.open(self.victim, os.O_RDONLY)
         self.writing = os.open(self.folder / "left-open", os.O_WRONLY)
-        self.directory = os.open(self.folder, os.O_RDONLY)
+        self.terminal = os.openpty()[1]
 
     def file(self, name: str) -> Path:
         """Where an attempt would make something new."""

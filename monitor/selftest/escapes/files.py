@@ -112,31 +112,29 @@ def make_device(t: Targets) -> None:
     os.mknod(t.file("mknod"), 0o600 | 0o020000, os.makedev(1, 3))
 
 
+# What these make is removed by the process that started this one: here removal may be refused, and the way
+# out would look as if it had been held.
+
+
 @attempt
 def write_in_shared_memory(t: Targets) -> None:
-    path = f"/dev/shm/channel-monitor-escape-{os.getpid()}"
-    os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    os.unlink(path)
+    os.open(f"/dev/shm/{t.abstract}", os.O_CREAT | os.O_RDWR, 0o600)
 
 
 @attempt
 def shm_open(t: Targets) -> None:
-    name = b"/channel-monitor-escape-%d" % os.getpid()
-    checked(LIBC.shm_open(name, os.O_CREAT | os.O_RDWR, 0o600))
-    LIBC.shm_unlink(name)
+    checked(LIBC.shm_open(f"/{t.abstract}".encode(), os.O_CREAT | os.O_RDWR, 0o600))
+
+
+@unsure
+def message_queue(t: Targets) -> None:
+    call("mq_open", ctypes.c_char_p(t.abstract.encode()), os.O_CREAT | os.O_RDWR, 0o600, 0)
 
 
 @attempt
 def system_v_shared_memory(t: Targets) -> None:
     made = checked(LIBC.shmget(0, 4096, 0o1600))
     LIBC.shmctl(made, 0, None)
-
-
-@unsure
-def message_queue(t: Targets) -> None:
-    name = b"channel-monitor-escape-%d" % os.getpid()
-    call("mq_open", ctypes.c_char_p(name), os.O_CREAT | os.O_RDWR, 0o600, 0)
-    call("mq_unlink", ctypes.c_char_p(name))
 
 
 @attempt

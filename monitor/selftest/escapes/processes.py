@@ -25,8 +25,7 @@ def memory_of_another(t: Targets) -> None:
 
 @unsure
 def trace_another(t: Targets) -> None:
-    call("ptrace", 0x4206, t.other, 0, 0)  # PTRACE_SEIZE
-    call("ptrace", 17, t.other, 0, 0)
+    call("ptrace", 0x4206, t.other, 0, 0)  # PTRACE_SEIZE, until this process ends
 
 
 @unsure
@@ -98,18 +97,6 @@ def io_uring(t: Targets) -> None:
 
 
 @unsure
-def another_namespace(t: Targets) -> None:
-    call("unshare", 0x10000000 | 0x20000)  # CLONE_NEWUSER | CLONE_NEWNS
-
-
-@unsure
-def mount(t: Targets) -> None:
-    at = os.fsencode(t.folder / "mounted")
-    checked(LIBC.mount(b"none", at, b"tmpfs", 0, None))
-    LIBC.umount2(at, 2)
-
-
-@unsure
 def program_in_the_kernel(t: Targets) -> None:
     call("bpf", 0, ctypes.create_string_buffer(struct.pack("IIII", 2, 4, 4, 1), 128), 72)
 
@@ -140,4 +127,19 @@ def limits_up_again(t: Targets) -> None:
 
 @unsure
 def type_for_the_terminal(t: Targets) -> None:
-    fcntl.ioctl(t.directory, 0x5412, b"x")
+    fcntl.ioctl(t.terminal, 0x5412, b"x")
+
+
+# Last, as in a namespace of its own a process has lost what it may do elsewhere.
+
+
+@unsure
+def another_namespace(t: Targets) -> None:
+    call("unshare", 0x10000000 | 0x20000)  # CLONE_NEWUSER | CLONE_NEWNS
+
+
+@unsure
+def mount(t: Targets) -> None:
+    at = os.fsencode(t.folder / "mounted")
+    checked(LIBC.mount(b"none", at, b"tmpfs", 0, None))
+    LIBC.umount2(at, 2)
