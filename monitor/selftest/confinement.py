@@ -17,7 +17,7 @@ import monitor
 from monitor.collector_process import PLATFORM_PORTS
 from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, Available, InForce, Measure, available
 from monitor.errors import VerificationError
-from monitor.selftest.escapes import MAY, Given
+from monitor.selftest.escapes import ATTEMPTS, MAY, Given
 from monitor.selftest.escapes.attempts import LIBC
 
 UNCONFINED = "unconfined"
@@ -98,6 +98,8 @@ class Verdict:
     def line(self) -> str:
         """How many tries there were, how many held, and where."""
         tries, held = sum(t.tries for t in self.trials), sum(t.held for t in self.trials)
+        if not self.trials:
+            return f"confinement: nothing is in force that could be tried; {self.offer.system}"
         landlock = "no Landlock" if self.offer.landlock is None else f"Landlock ABI {self.offer.landlock}"
         seccomp = "seccomp" if self.offer.seccomp else "no seccomp"
         without = sum(t.unconfined for t in self.trials)
@@ -172,7 +174,7 @@ def tried(process: str, home: Path) -> Told:
         except subprocess.TimeoutExpired as e:
             raise VerificationError(f"{process}: its tries take longer than {LIMIT:.0f} s") from e
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode != 0 or not lines:
+    if done.returncode != 0 or len(lines) != 1 + len(ATTEMPTS):
         # Nothing of a channel is near: what the process says can be shown.
         said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         last = f"after {lines[-1][0]}" if len(lines) > 1 else "at the beginning"
