@@ -11,7 +11,7 @@ from datetime import datetime
 from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
 from monitor.matching import ListMatcher
 from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
-from monitor.pipeline import Examiner, Limits, Recorder
+from monitor.pipeline import Examiner, Fetching, Limits, Recorder
 from monitor.ports import Hasher, Matcher, Store
 from monitor.prepare import Prepared, now
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
@@ -45,7 +45,7 @@ class Tools:
 
     store: Store
     recorder: Recorder
-    limits: Limits
+    fetching: Fetching
     clock: Callable[[], datetime]
     pseudonym: Callable[[int], str]
     matcher: Matcher
@@ -121,7 +121,7 @@ class Collector:
                             Downloads(connection, references),
                             tools.hasher,
                             tools.matcher,
-                            tools.limits,
+                            tools.fetching,
                             tools.clock,
                             self.wake,
                             lambda: list(self._names),
@@ -282,10 +282,13 @@ async def collect(
     tools = Tools(
         store=store,
         recorder=recorder,
-        limits=Limits(
-            config.media.max_bytes,
-            config.media.max_bytes_in_flight,
-            min_quality=config.matching.pdq.min_quality,
+        fetching=Fetching(
+            Limits(
+                config.media.max_bytes,
+                config.media.max_bytes_in_flight,
+                min_quality=config.matching.pdq.min_quality,
+                kinds=config.media.kinds,
+            )
         ),
         clock=now,
         pseudonym=prepared.pseudonyms,

@@ -214,7 +214,7 @@ class Source(enum.StrEnum):
 
 
 class MediaKind(enum.StrEnum):
-    """What a message carries. Kinds after STICKER have no bytes that are fetched."""
+    """What a message carries."""
 
     PHOTO = "photo"
     VIDEO = "video"
@@ -231,6 +231,21 @@ class MediaKind(enum.StrEnum):
     CONTACT = "contact"
     STORY = "story"
     OTHER = "other"
+
+
+FETCHED_KINDS = frozenset(
+    {
+        MediaKind.PHOTO,
+        MediaKind.VIDEO,
+        MediaKind.ROUND,
+        MediaKind.GIF,
+        MediaKind.VOICE,
+        MediaKind.AUDIO,
+        MediaKind.STICKER,
+        MediaKind.DOCUMENT,
+    }
+)
+"""Kinds with a file that can be fetched; the others are words and numbers, or kept from us (paid, story)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +362,12 @@ class Recorded:
 
 
 class MediaOutcome(enum.StrEnum):
-    """What came of one media item."""
+    """What came of one media item.
+
+    INCOMPLETE ended before its announced size, and what was there matched nothing; ON_CDN is given out only
+    through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
+    longer there, or refused.
+    """
 
     PENDING = "pending"
     MATCH = "match"
@@ -355,7 +375,10 @@ class MediaOutcome(enum.StrEnum):
     LOW_QUALITY = "low_quality"
     UNDECODABLE = "undecodable"
     EMPTY = "empty"
+    INCOMPLETE = "incomplete"
     TOO_LARGE = "too_large"
+    KIND_OFF = "kind_off"
+    ON_CDN = "on_cdn"
     GONE = "gone"
     FAILED = "failed"
 

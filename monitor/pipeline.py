@@ -7,17 +7,30 @@ a restart goes on where the last run ended. Bytes never queue; ids do.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.errors import FloodWait, ItemError, MediaEmpty, MediaGone, MediaTooLarge, MediaUndecodable
+from monitor.errors import (
+    ChannelError,
+    FloodWait,
+    ItemError,
+    MediaEmpty,
+    MediaGone,
+    MediaOnCdn,
+    MediaTooLarge,
+    MediaUnavailable,
+    MediaUndecodable,
+)
 from monitor.model import (
+    FETCHED_KINDS,
     Batch,
     ChannelId,
     Examined,
     MediaHashes,
     MediaId,
+    MediaKind,
     MediaOutcome,
     PendingMedia,
     Recorded,
@@ -32,6 +45,8 @@ AHEAD = 2
 """Transactions that are on their way at the same time."""
 WAITING = 200
 """Batches that may wait for the store before those who bring them are held up."""
+FIRST_ASIDE, LONGEST_ASIDE = 60.0, 3600.0
+"""Seconds for which an item that the platform does not give now is left alone: doubled each time."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]
 
@@ -100,12 +115,14 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What media may cost: bytes of one item, bytes in memory at once, items at once; PDQ quality that counts."""
+    """What media may cost: bytes of one item, bytes in memory at once, items at once for each account; PDQ
+    quality that counts; the kinds that are fetched."""
 
     max_bytes: int
     in_flight: int
     at_once: int = 8
     min_quality: int = 50
+    kinds: frozenset[MediaKind] = FETCHED_KINDS
 
 
 class Room:
@@ -130,6 +147,22 @@ class Room:
                 self._changed.notify_all()
 
 
+class Fetching:
+    """What the examiners of all accounts share: limits, room in memory, and the items that one of them has."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.room = Room(limits.in_flight)
+        self.busy: set[MediaId] = set()
+        self.wakes: set[asyncio.Event] = set()
+
+    def give_back(self, items: Collection[MediaId]) -> None:
+        """These items are nobody's again, and may still wait."""
+        self.busy.difference_update(items)
+        for wake in self.wakes:
+            wake.set()
+
+
 @dataclass(slots=True)
 class Examiner:
     """Fetches what waits, hashes it, compares it and settles it; one for each account."""
@@ -138,73 +171,107 @@ class Examiner:
     source: Source
     hasher: Hasher
     matcher: Matcher
-    limits: Limits
+    fetching: Fetching
     clock: Callable[[], datetime]
     wake: asyncio.Event
     channels: Callable[[], Sequence[ChannelId]]
-    _busy: set[MediaId] = field(default_factory=set)
-    _room: Room = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._room = Room(self.limits.in_flight)
+    _mine: set[MediaId] = field(default_factory=set)
+    _aside: dict[MediaId, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what ends the connection: SourceUnavailable, SessionRevoked."""
-        queue: asyncio.Queue[PendingMedia] = asyncio.Queue(self.limits.at_once)
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(self.limits.at_once):
-                tasks.create_task(self._work(queue), name=f"media:{number}")
-            while True:
-                self.wake.clear()
-                waiting = await self.store.pending_media(self.channels(), 256)
-                fresh = [item for item in waiting if item.media_id not in self._busy]
-                for item in fresh:
-                    self._busy.add(item.media_id)
-                    await queue.put(item)
-                if not fresh:
-                    await self.wake.wait()
+        at_once = self.fetching.limits.at_once
+        self.fetching.wakes.add(self.wake)
+        queue: asyncio.Queue[PendingMedia] = asyncio.Queue(at_once)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(at_once):
+                    tasks.create_task(self._work(queue, tasks), name=f"media:{number}")
+                while True:
+                    self.wake.clear()
+                    waiting = await self.store.pending_media(self.channels(), 256)
+                    fresh = [item for item in waiting if item.media_id not in self.fetching.busy]
+                    for item in fresh:
+                        if item.media_id not in self.fetching.busy:  # another account may have taken it since
+                            self.fetching.busy.add(item.media_id)
+                            self._mine.add(item.media_id)
+                            await queue.put(item)
+                    if not fresh:
+                        await self.wake.wait()
+        finally:
+            self.fetching.wakes.discard(self.wake)
+            self.fetching.give_back(self._mine)
 
-    async def _work(self, queue: "asyncio.Queue[PendingMedia]") -> None:
+    async def _work(self, queue: "asyncio.Queue[PendingMedia]", tasks: asyncio.TaskGroup) -> None:
         while True:
             item = await queue.get()
             try:
                 flags = await self.store.examined(await self.examine(item))
-                if flags:
-                    log.info("flag raised", extra={"media": item.media_id, "flags": flags})
             except FloodWait as e:
                 # It stays pending in the store; this worker alone waits.
                 log.warning("media is paused by the platform", extra={"seconds": e.seconds})
                 await asyncio.sleep(e.seconds)
-            finally:
-                self._busy.discard(item.media_id)
+                self._give_back(item.media_id)
+            except (MediaUnavailable, ChannelError):
+                # It stays pending too. A channel that is the trouble is stopped by those who watch over it.
+                before = self._aside.get(item.media_id, 0)
+                self._aside[item.media_id] = before + 1
+                pause = min(FIRST_ASIDE * 2**before, LONGEST_ASIDE)
+                log.warning(
+                    "media is put aside: the platform does not give it now",
+                    extra={"media": item.media_id, "seconds": int(pause)},
+                )
+                tasks.create_task(self._leave(item.media_id, pause), name=f"aside:{item.media_id}")
+            else:
+                if flags:
+                    log.info("flag raised", extra={"media": item.media_id, "flags": flags})
+                self._aside.pop(item.media_id, None)
+                self._mine.discard(item.media_id)
+                self.fetching.busy.discard(item.media_id)
                 self.wake.set()
+
+    async def _leave(self, media_id: MediaId, pause: float) -> None:
+        await asyncio.sleep(pause)
+        self._give_back(media_id)
+
+    def _give_back(self, media_id: MediaId) -> None:
+        self._mine.discard(media_id)
+        self.fetching.give_back([media_id])
 
     async def examine(self, item: PendingMedia) -> Examined:
         """One item from the wire to its outcome. What goes wrong with the item is its outcome."""
+        limits = self.fetching.limits
+        if item.media.kind not in limits.kinds:
+            return Examined(item.media_id, MediaOutcome.KIND_OFF, self.clock())
         fetched, rendition = 0, None
         try:
-            if (item.media.size or 0) > self.limits.max_bytes:
+            if (item.media.size or 0) > limits.max_bytes:
                 raise MediaTooLarge("larger than media.max_bytes")
             download = await self.source.locate(item)
             rendition = download.rendition
             hashing = self.hasher.start()
-            async with self._room.of(download.size):
-                async for chunk in download.chunks():
+            async with self.fetching.room.of(download.size), aclosing(download.chunks()) as chunks:
+                async for chunk in chunks:
                     fetched += len(chunk)
-                    if fetched > self.limits.max_bytes:
+                    if fetched > limits.max_bytes:
                         raise MediaTooLarge("larger than announced, and than media.max_bytes")
                     await hashing.feed(chunk)
                 hashes = await hashing.finish()
         except ItemError as e:
             return Examined(item.media_id, _outcome_of(e), self.clock(), fetched, rendition)
         matches = self.matcher.match(hashes)
-        outcome = MediaOutcome.MATCH if matches else self._without_match(hashes)
+        if matches:
+            outcome = MediaOutcome.MATCH
+        elif fetched < download.size:
+            outcome = MediaOutcome.INCOMPLETE
+        else:
+            outcome = self._without_match(hashes)
         return Examined(item.media_id, outcome, self.clock(), fetched, rendition, matches)
 
     def _without_match(self, hashes: MediaHashes) -> MediaOutcome:
         if hashes.undecodable:
             return MediaOutcome.UNDECODABLE
-        if hashes.quality is not None and hashes.quality < self.limits.min_quality:
+        if hashes.quality is not None and hashes.quality < self.fetching.limits.min_quality:
             return MediaOutcome.LOW_QUALITY
         return MediaOutcome.NO_MATCH
 
@@ -214,6 +281,7 @@ _OUTCOMES: dict[type[ItemError], MediaOutcome] = {
     MediaTooLarge: MediaOutcome.TOO_LARGE,
     MediaUndecodable: MediaOutcome.UNDECODABLE,
     MediaEmpty: MediaOutcome.EMPTY,
+    MediaOnCdn: MediaOutcome.ON_CDN,
 }
 
 

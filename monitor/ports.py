@@ -4,7 +4,7 @@ Every argument and every result is a frozen value of `monitor.model`, so that a 
 stand in for any of these.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -116,7 +116,7 @@ class Store(Protocol):
 
 
 class Download(Protocol):
-    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes."""
+    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes, as announced."""
 
     @property
     def rendition(self) -> str: ...
@@ -124,8 +124,10 @@ class Download(Protocol):
     @property
     def size(self) -> int: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The item's bytes in order. Raises MediaGone, FloodWait, SourceUnavailable."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The item's bytes in order; fewer or more than `size` when it was announced wrongly. Close it when
+        it is not read to its end. Raises MediaGone, MediaOnCdn, MediaUnavailable, FloodWait, SourceUnavailable.
+        """
 
 
 class Source(Protocol):

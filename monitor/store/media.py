@@ -22,7 +22,7 @@ from monitor.store.events import Salt
 from monitor.store.schema import media, messages
 
 # What another sighting may cure: another post's bytes may be there when these were not.
-_RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+_RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY, MediaOutcome.INCOMPLETE)
 
 _new = insert(media)
 _WAIT = _new.on_conflict_do_update(

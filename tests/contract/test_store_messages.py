@@ -265,7 +265,7 @@ async def test_another_sighting_brings_back_what_could_not_be_fetched(
     matches = (PDQ,) if outcome is MediaOutcome.MATCH else ()
     await opened.store.examined(dataclasses.replace(settled(5, outcome), matches=matches))
     recorded = await opened.store.record([batch(message(2, media=picture(5)))])
-    retried = outcome in (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+    retried = outcome.value in ("gone", "failed", "empty", "incomplete")
     assert recorded.media_pending is retried
     assert [i.message_id for i in await opened.store.pending_media([CHANNEL], 10)] == ([2] if retried else [])
 
