@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
+from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
 from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
-from monitor.pipeline import Examiner, Fetching, Limits, Recorder
+from monitor.pipeline import Examiner, Recorder
 from monitor.ports import Hasher, Matcher, Store
 from monitor.prepare import Prepared, now
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect

@@ -5,9 +5,8 @@ a restart goes on where the last run ended. Bytes never queue; ids do.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,14 +22,13 @@ from monitor.errors import (
     MediaUnavailable,
     MediaUndecodable,
 )
+from monitor.fetching import Fetching
 from monitor.model import (
-    FETCHED_KINDS,
     Batch,
     ChannelId,
     Examined,
     MediaHashes,
     MediaId,
-    MediaKind,
     MediaOutcome,
     PendingMedia,
     Recorded,
@@ -113,56 +111,6 @@ class Recorder:
                 done.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What media may cost: bytes of one item, bytes in memory at once, items at once for each account; PDQ
-    quality that counts; the kinds that are fetched."""
-
-    max_bytes: int
-    in_flight: int
-    at_once: int = 8
-    min_quality: int = 50
-    kinds: frozenset[MediaKind] = FETCHED_KINDS
-
-
-class Room:
-    """A number of bytes that may be in memory at once; those who want more wait."""
-
-    def __init__(self, size: int) -> None:
-        self._size = self._free = size
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def of(self, wanted: int) -> AsyncIterator[None]:
-        """Hold `wanted` bytes for as long as the block lasts; never more than there is in all."""
-        amount = min(wanted, self._size)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= amount)
-            self._free -= amount
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._free += amount
-                self._changed.notify_all()
-
-
-class Fetching:
-    """What the examiners of all accounts share: limits, room in memory, and the items that one of them has."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.room = Room(limits.in_flight)
-        self.busy: set[MediaId] = set()
-        self.wakes: set[asyncio.Event] = set()
-
-    def give_back(self, items: Collection[MediaId]) -> None:
-        """These items are nobody's again, and may still wait."""
-        self.busy.difference_update(items)
-        for wake in self.wakes:
-            wake.set()
-
-
 @dataclass(slots=True)
 class Examiner:
     """Fetches what waits, hashes it, compares it and settles it; one for each account."""
@@ -189,18 +137,24 @@ class Examiner:
                     tasks.create_task(self._work(queue, tasks), name=f"media:{number}")
                 while True:
                     self.wake.clear()
-                    waiting = await self.store.pending_media(self.channels(), 256)
-                    fresh = [item for item in waiting if item.media_id not in self.fetching.busy]
-                    for item in fresh:
-                        if item.media_id not in self.fetching.busy:  # another account may have taken it since
-                            self.fetching.busy.add(item.media_id)
-                            self._mine.add(item.media_id)
-                            await queue.put(item)
-                    if not fresh:
+                    if not await self._list(queue):
                         await self.wake.wait()
         finally:
             self.fetching.wakes.discard(self.wake)
             self.fetching.give_back(self._mine)
+
+    async def _list(self, queue: "asyncio.Queue[PendingMedia]") -> bool:
+        """Queue what waits and nobody has; whether there was any."""
+        found = False
+        with self.fetching.listing() as settled:
+            for item in await self.store.pending_media(self.channels(), 256):
+                if item.media_id in self.fetching.busy or item.media_id in settled:
+                    continue
+                self.fetching.busy.add(item.media_id)
+                self._mine.add(item.media_id)
+                await queue.put(item)
+                found = True
+        return found
 
     async def _work(self, queue: "asyncio.Queue[PendingMedia]", tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -227,7 +181,7 @@ class Examiner:
                     log.info("flag raised", extra={"media": item.media_id, "flags": flags})
                 self._aside.pop(item.media_id, None)
                 self._mine.discard(item.media_id)
-                self.fetching.busy.discard(item.media_id)
+                self.fetching.settle(item.media_id)
                 self.wake.set()
 
     async def _leave(self, media_id: MediaId, pause: float) -> None:
