@@ -6,13 +6,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from telethon.tl import types
 
 from monitor.errors import MediaGone, MediaOnCdn, MediaUnavailable, SessionRevoked, SourceUnavailable
-from monitor.model import ChannelId, MediaId, MediaKind, MediaRef, MessageId, PendingMedia
+from monitor.model import ChannelId, MediaId, MediaKind, MediaOutcome, MediaRef, MessageId, PendingMedia
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.media import AT_ONCE, CHUNK, PIECES, TRIES, Download, Downloads, References
 from monitor.telegram.session import StoredSession
@@ -20,6 +21,7 @@ from monitor.telegram.signin import sign_in
 from monitor.testdc import Answer, Channel, Cluster, Delay, Document, Drop, Entry, FloodWait, Rpc, World
 from monitor.testdc.media import Embedded
 from monitor.testdc.pictures import picture
+from tests.e2e.test_collecting import Bench
 
 LARGE = random.Random(5).randbytes(10 * CHUNK - 1234)
 
@@ -319,3 +321,27 @@ async def test_closing_in_the_middle_leaves_nothing_behind(site: Site) -> None:
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("piece:")]
     with contextlib.suppress(SourceUnavailable):
         await site.connection.close()
+
+
+async def test_a_download_that_was_cut_is_done_by_the_next_session(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.list_file(LARGE, "e-1")
+    bench.news.post(media=bench.world.document(LARGE))
+    async with Cluster(bench.world) as cluster:
+        cluster.faults.add("upload.getFile", Drop("before"), after=4)
+        async with bench.collecting(cluster):
+            assert await bench.settled() == {MediaOutcome.MATCH: 1}
+
+
+async def test_only_the_kinds_that_are_named_are_fetched(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.media = {"kinds": ["photo"]}
+    bench.news.post(media=bench.world.document(b"a file"))
+    bench.news.post(media=bench.world.document(b"a film", kind="video", duration=3))
+    photo = bench.world.photo(picture(2, 320, 240))
+    bench.news.post(media=photo)
+    async with Cluster(bench.world) as cluster:
+        async with bench.collecting(cluster):
+            assert await bench.settled() == {MediaOutcome.KIND_OFF: 2, MediaOutcome.NO_MATCH: 1}
+        asked = cluster.requests("upload.getFile")
+    assert len(asked) == 1
