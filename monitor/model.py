@@ -423,7 +423,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed."""
+    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed;
+    `channel_id` and `message_id` are the message through which it was asked for."""
 
     media_id: MediaId
     outcome: MediaOutcome
@@ -431,6 +432,8 @@ class Examined:
     fetched: int = 0
     rendition: str | None = None
     matches: tuple[Match, ...] = ()
+    channel_id: ChannelId | None = None
+    message_id: MessageId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from monitor.model import (
     Batch,
     ChannelId,
     Examined,
+    Match,
     MediaHashes,
     MediaId,
     MediaOutcome,
@@ -196,7 +197,7 @@ class Examiner:
         """One item from the wire to its outcome. What goes wrong with the item is its outcome."""
         limits = self.fetching.limits
         if item.media.kind not in limits.kinds:
-            return Examined(item.media_id, MediaOutcome.KIND_OFF, self.clock())
+            return self._examined(item, MediaOutcome.KIND_OFF)
         fetched, rendition = 0, None
         try:
             if (item.media.size or 0) > limits.max_bytes:
@@ -212,7 +213,7 @@ class Examiner:
                     await hashing.feed(chunk)
                 hashes = await hashing.finish()
         except ItemError as e:
-            return Examined(item.media_id, _outcome_of(e), self.clock(), fetched, rendition)
+            return self._examined(item, _outcome_of(e), fetched, rendition)
         matches = self.matcher.match(hashes)
         if matches:
             outcome = MediaOutcome.MATCH
@@ -220,7 +221,20 @@ class Examiner:
             outcome = MediaOutcome.INCOMPLETE
         else:
             outcome = self._without_match(hashes)
-        return Examined(item.media_id, outcome, self.clock(), fetched, rendition, matches)
+        return self._examined(item, outcome, fetched, rendition, matches)
+
+    def _examined(
+        self,
+        item: PendingMedia,
+        outcome: MediaOutcome,
+        fetched: int = 0,
+        rendition: str | None = None,
+        matches: tuple[Match, ...] = (),
+    ) -> Examined:
+        at = self.clock()
+        return Examined(
+            item.media_id, outcome, at, fetched, rendition, matches, item.channel_id, item.message_id
+        )
 
     def _without_match(self, hashes: MediaHashes) -> MediaOutcome:
         if hashes.undecodable:

@@ -82,7 +82,7 @@ class Store(Protocol):
         than the stored one changes nothing. Media that is new waits as PENDING; media that matched already
         raises its flag on each further message at once; media that was GONE, FAILED or EMPTY waits again.
         `deleted` sets `deleted_seen_at` once, on rows that exist; media that waits and that no message
-        carries any more is GONE.
+        carries any more is GONE; media that was GONE, lost a message and is carried by another waits again.
         """
 
     async def cursor(self, channel_id: ChannelId) -> int:
@@ -100,7 +100,8 @@ class Store(Protocol):
         """Settle one media item; raise a flag, with its event, for every message that carries it.
 
         Returns the number of new flags. Repeating it adds no flag. An item already settled as MATCH stays
-        so; of an item that no message ever carried nothing is kept.
+        so; of an item that no message ever carried nothing is kept. An item that is GONE from a message which
+        is known by now to carry it no more, while another does, stays pending: it is asked for through that.
         """
 
     # -- lists and events
