@@ -23,7 +23,7 @@ from tests.contract.conftest import Factory
 from tests.contract.making import CHANNEL, OTHER, PDQ, later, message, picture, span
 
 Key = tuple[int, int]
-RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY, MediaOutcome.INCOMPLETE)
 
 
 @dataclass
@@ -41,9 +41,11 @@ class Plain:
     cursors: dict[int, int] = field(default_factory=dict)
     media: dict[int, MediaOutcome] = field(default_factory=dict)
     flags: set[tuple[int, int, int]] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
 
     def record(self, batches: list[Batch]) -> tuple[int, int]:
         new, flags = 0, len(self.flags)
+        self.lost.clear()
         for batch in batches:
             for m in batch.messages:
                 new += self.upsert(m)
@@ -51,17 +53,28 @@ class Plain:
                 row = self.rows.get((batch.channel_id, number))
                 if row and row.deleted is None:
                     row.deleted = batch.seen_at
+                    self.loses(row)
             cursor = self.cursors.get(batch.channel_id, 0)
             if batch.span and cursor >= batch.span.after:
                 self.cursors[batch.channel_id] = max(cursor, batch.span.upto)
         for item, outcome in self.media.items():
-            carried = any(
-                r.newest.media and r.newest.media.media_id == item and r.deleted is None
-                for r in self.rows.values()
-            )
+            carried = bool(self.carriers(item))
             if outcome is MediaOutcome.PENDING and not carried:
                 self.media[item] = MediaOutcome.GONE
+            elif outcome is MediaOutcome.GONE and carried and item in self.lost:
+                self.media[item] = MediaOutcome.PENDING
         return new, len(self.flags) - flags
+
+    def carriers(self, item: int) -> set[Key]:
+        return {
+            key
+            for key, row in self.rows.items()
+            if row.newest.media and row.newest.media.media_id == item and row.deleted is None
+        }
+
+    def loses(self, row: Row) -> None:
+        if row.newest.media and row.newest.media.media_id is not None:
+            self.lost.add(row.newest.media.media_id)
 
     def upsert(self, m: MessageRecord) -> int:
         key = (m.channel_id, m.message_id)
@@ -75,7 +88,11 @@ class Plain:
             elif outcome in RETRIED:
                 self.media[m.media.media_id] = MediaOutcome.PENDING
         if row:
+            if row.newest.media != m.media:
+                self.loses(row)
             row.newest = m
+            if row.deleted:
+                self.loses(row)
             return 0
         self.rows[key] = Row(m, m)
         return 1
@@ -83,16 +100,19 @@ class Plain:
     def examined(self, outcome: Examined) -> int:
         if self.media.get(outcome.media_id, MediaOutcome.MATCH) is MediaOutcome.MATCH:
             return 0
+        asked, carriers = (outcome.channel_id, outcome.message_id), self.carriers(outcome.media_id)
+        if outcome.outcome is MediaOutcome.GONE and outcome.message_id and carriers and asked not in carriers:
+            return 0
         self.media[outcome.media_id] = outcome.outcome
         if outcome.outcome is not MediaOutcome.MATCH:
             return 0
-        carriers = {
+        flagged = {
             (*key, outcome.media_id)
             for key, row in self.rows.items()
             if row.newest.media and row.newest.media.media_id == outcome.media_id
         }
-        new = len(carriers - self.flags)
-        self.flags |= carriers
+        new = len(flagged - self.flags)
+        self.flags |= flagged
         return new
 
 
@@ -132,7 +152,9 @@ def batches(draw: st.DrawFn) -> Batch:
 def outcomes(draw: st.DrawFn) -> Examined:
     outcome = draw(st.sampled_from([o for o in MediaOutcome if o is not MediaOutcome.PENDING]))
     matches = (PDQ,) if outcome is MediaOutcome.MATCH else ()
-    return Examined(MediaId(draw(media_ids)), outcome, draw(times), 10, "x", matches)
+    asked = draw(st.none() | ids.map(MessageId))
+    at, item, channel = draw(times), MediaId(draw(media_ids)), draw(channels)
+    return Examined(item, outcome, at, 10, "x", matches, channel if asked else None, asked)
 
 
 steps = st.lists(st.lists(batches(), max_size=3) | outcomes(), min_size=1, max_size=8)
