@@ -121,7 +121,7 @@ def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch])
             conn.execute(statement, rows)
     after = _account(conn, before, changes, batches)
     media.lose(conn, changes.lost)
-    outcomes = media.outcomes(conn, changes.carried)
+    outcomes = media.outcomes(conn, changes.carried.keys() | changes.lost.keys())
     matched = [s for s in changes.sightings if outcomes[s.media_id] == MediaOutcome.MATCH]
     return Recorded(
         new=changes.new,

@@ -90,6 +90,8 @@ class Connection:
         self.client = client
         self.session = session
         self.waits: dict[str, float] = {}
+        self.attached = contextlib.AsyncExitStack()
+        """Closed first when the connection is."""
         self._lost = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -111,22 +113,19 @@ class Connection:
         while True:
             await self._wait_out(name)
             try:
-                return await self._answer(self.client(request), name)
+                return await self.during(self.client(request), name)
             except FloodWait as e:
                 if e.seconds > PATIENCE:
                     raise
 
-    async def next_chunk(self, chunks: AsyncIterator[Any]) -> bytes | None:
-        """The next bytes of a download, None at its end.
+    async def ask(self, request: Any, sender: Any, lost: "asyncio.Future[None] | None" = None) -> Any:
+        """The answer of a data centre that Telethon's `sender` leads to; `lost` resolves when that ends.
 
-        Raises as `call` does, and FloodWait at once: the download must be opened again after the pause,
-        which the next call waits out.
+        Raises as `call` does, and FloodWait also for a short pause: after it something else may be asked for.
         """
-        await self._wait_out("GetFile")
-        try:
-            return bytes(await self._answer(anext(chunks), "GetFile"))
-        except StopAsyncIteration:
-            return None
+        name = type(request).__name__.removesuffix("Request")
+        await self._wait_out(name)
+        return await self.during(self.client._call(sender, request), name, lost)
 
     async def _wait_out(self, name: str) -> None:
         pause = self.waits.get(name, 0.0) - time.monotonic()
@@ -135,22 +134,19 @@ class Connection:
         if pause > 0:
             await asyncio.sleep(pause)
 
-    async def _answer(self, pending: Any, name: str) -> Any:
+    async def during(self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None) -> Any:
+        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does."""
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
         task = asyncio.ensure_future(_shielded(pending))
+        ends = {self._lost} if lost is None else {self._lost, lost}
         try:
-            await asyncio.wait(
-                {task, self._lost}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({task, *ends}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                why = (
-                    "the connection ended"
-                    if self._lost.done()
-                    else f"no answer within {ANSWER_TIMEOUT:.0f} s"
-                )
+                ended = any(end.done() for end in ends)
+                why = "the connection ended" if ended else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 raise SourceUnavailable(f"{name}: {why}")
             return task.result().unwrap()
-        except (StopAsyncIteration, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
         except Exception as e:
             mapped = map_error(e, name)
@@ -158,7 +154,9 @@ class Connection:
                 raise
             if isinstance(mapped, FloodWait):
                 # Counted on our own clock from the answer on: nothing of this kind leaves before the end.
-                self.waits[name] = time.monotonic() + mapped.seconds
+                end = time.monotonic() + mapped.seconds
+                # Of several that left together one may be given a shorter pause than another.
+                self.waits[name] = max(end, self.waits.get(name, 0.0))
                 log.warning(
                     "the platform asks for a pause", extra={"request": name, "seconds": mapped.seconds}
                 )
@@ -168,6 +166,7 @@ class Connection:
 
     async def close(self) -> None:
         """Disconnect; what was pending is cancelled."""
+        await self.attached.aclose()
         with contextlib.suppress(Exception):
             await self.client.disconnect()
         self._lost.cancel()
@@ -187,7 +186,7 @@ class _Outcome:
 
 
 async def _shielded(pending: Any) -> _Outcome:
-    """Await; turn Telethon's cancelling of its own futures, and the end of an iterator, into values."""
+    """Await; turn Telethon's cancelling of its own futures into a value."""
     try:
         return _Outcome(value=await pending)
     except asyncio.CancelledError:
@@ -195,7 +194,7 @@ async def _shielded(pending: Any) -> _Outcome:
         if task is not None and task.cancelling():
             raise
         return _Outcome(error=ConnectionError())
-    except (Exception, StopAsyncIteration) as e:
+    except Exception as e:
         return _Outcome(error=e)
 
 
@@ -270,7 +269,7 @@ async def connect(
     connection = Connection(client, session)
     try:
         if signed_in:
-            me = await connection._answer(client.get_me(), "users.GetUsers")
+            me = await connection.during(client.get_me(), "users.GetUsers")
             if me is None:
                 raise SessionRevoked(
                     f"account {session.account} is not signed in; run: monitor login {session.account}"

@@ -40,6 +40,7 @@ _PASSING = (
     InvalidBufferError,
     OSError,
     TimeoutError,
+    EOFError,
 )
 _REFUSED = {
     errors.InviteRequestSentError: Refusal.JOIN_REQUEST,

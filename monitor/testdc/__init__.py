@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from monitor.testdc.channel import Channel
 from monitor.testdc.cluster import Cluster
-from monitor.testdc.faults import Delay, Drop, Faults, FloodWait, Rpc
+from monitor.testdc.faults import Answer, Delay, Drop, Faults, FloodWait, Rpc
 from monitor.testdc.journal import Entry
 from monitor.testdc.media import Document, Photo
 from monitor.testdc.posts import Origin, Post, User
 from monitor.testdc.world import Report, World
 
 __all__ = [
+    "Answer",
     "Channel",
     "Cluster",
     "Delay",

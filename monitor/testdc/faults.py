@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from monitor.testdc.posts import User
 
@@ -36,7 +36,14 @@ class Drop:
     when: Literal["before", "after"]
 
 
-Fault = Rpc | Delay | Drop
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The request is not carried out; it is answered with this TL object."""
+
+    tl: Any
+
+
+Fault = Rpc | Delay | Drop | Answer
 
 
 @dataclass(eq=False)
