@@ -23,7 +23,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError
 from monitor.ports import Hasher
 from monitor.prepare import Prepared, fetches_media, prepare
-from monitor.telegram.client import resolved
+from monitor.telegram.reach import resolved
 from monitor.wire import Pipe, RemoteStore, pack
 
 # By name: run as a module, this one is called __main__.

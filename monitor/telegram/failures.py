@@ -26,7 +26,6 @@ _REVOKED = (
     errors.SessionPasswordNeededError,
     errors.SessionRevokedError,
     errors.UserDeactivatedError,
-    AuthKeyNotFound,
 )
 _FROZEN = (errors.FrozenMethodInvalidError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
 _PASSING = (
@@ -36,6 +35,8 @@ _PASSING = (
     errors.RpcMcgetFailError,
     errors.InterdcCallErrorError,
     errors.InterdcCallRichErrorError,
+    # What the platform has lost it may find again: `connect` tries for a while.
+    AuthKeyNotFound,
     SecurityError,
     InvalidBufferError,
     OSError,
