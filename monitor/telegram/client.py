@@ -277,6 +277,10 @@ async def _connected(
     except BaseException as e:
         with contextlib.suppress(Exception):
             await client.disconnect()
+        with contextlib.suppress(Exception):
+            # It keeps the error too; one that nobody takes ends in the log, with its traceback.
+            async with asyncio.timeout(1):
+                await client.disconnected
         mapped = None if isinstance(e, AuthKeyNotFound) else map_error(e, "connect")
         if mapped is None:
             raise
