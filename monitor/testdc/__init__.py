@@ -7,6 +7,10 @@
     async with Cluster(world) as cluster:
         ...  # any MTProto client: cluster.host, cluster.port(1), cluster.public_key
 
+What goes wrong is ordered with ``cluster.faults.add`` (requests) and ``.disturb`` (updates), or done at once:
+``cluster.cut``, ``black_hole``, ``slow``, ``too_long``, ``revoke``, ``forget_keys``, ``recall_keys``,
+``rotate_salts``. What was asked stands in ``cluster.journal``, with times.
+
 Telethon keeps the list of data centres on the class: where several clusters live in one process, one after
 another, set ``TelegramClient._config = None`` between them.
 Both ends share its TL classes, so an error in the schema itself would not show here.
