@@ -39,6 +39,8 @@ _PASSING = (
     AuthKeyNotFound,
     SecurityError,
     InvalidBufferError,
+    # The connection ended in the middle of a packet, or before one (asyncio.IncompleteReadError).
+    EOFError,
     OSError,
     TimeoutError,
 )

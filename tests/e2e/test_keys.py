@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from telethon.tl import functions
@@ -12,7 +13,7 @@ from monitor.model import SessionState
 from monitor.telegram.client import Credentials, Endpoint, connect
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in
-from monitor.testdc import Cluster, Rpc, User, World
+from monitor.testdc import Cluster, Drop, Rpc, User, World
 from tests.e2e.site import CODE, PHONE
 
 IDENTITY = Credentials(1, "0" * 32)
@@ -107,3 +108,15 @@ async def test_a_test_data_centre_that_moved_is_followed(account: Account) -> No
     async with connect(session, IDENTITY, moved):
         state = session.state()
     assert state is not None and (state.host, state.auth_key) == ("localhost", account.stored.auth_key)
+
+
+@pytest.mark.parametrize("when", ["before", "after", "middle"])
+async def test_a_connection_that_breaks_is_a_passing_trouble(account: Account, when: Any) -> None:
+    account.cluster.faults.add("help.getConfig", Drop(when))
+    with pytest.raises(SourceUnavailable):
+        async with connect(account.session(), IDENTITY, account.endpoint):
+            pass
+    async with connect(account.session(), IDENTITY, account.endpoint) as connection:
+        account.cluster.faults.add("updates.getState", Drop(when))
+        with pytest.raises(SourceUnavailable):
+            await connection.call(STATE)
