@@ -155,6 +155,13 @@ class Account(Section):
     api_id: Annotated[int, Field(gt=0)]
     api_hash: Secret
     kind: Literal["user", "bot"] = "user"
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _bots_token(self) -> "Account":
+        if self.token is not None and self.kind != "bot":
+            raise ValueError("token: belongs to a bot; write kind: bot, or leave it out")
+        return self
 
 
 class Server(Section):
