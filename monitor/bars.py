@@ -11,9 +11,9 @@ from monitor.collector import Progress as Report
 
 
 @contextlib.contextmanager
-def history_bars() -> Iterator[Report]:
+def history_bars(*, shown: bool = True) -> Iterator[Report]:
     """What a run reports its progress to; elsewhere than on a terminal, nothing is shown."""
-    if not sys.stderr.isatty():
+    if not (shown and sys.stderr.isatty()):
         yield lambda username, done, total: None
         return
     bars = Progress(

@@ -156,13 +156,17 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One channel as the configuration declares it; without an authorization nothing is asked about it."""
+    """One channel as the configuration declares it; without an authorization nothing is asked about it.
+
+    With `leave_when_ended` the account leaves the channel when its authorization has ended.
+    """
 
     username: str
     authorization: Authorization | None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
     channel_id: ChannelId | None = None
     account: str | None = None
+    leave_when_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,7 @@ class Channel:
     cursor: MessageId = MessageId(0)
     account: str | None = None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
+    leave_when_ended: bool = False
 
 
 # -- messages ----------------------------------------------------------------------------------------------
@@ -510,6 +515,7 @@ class EventType(enum.StrEnum):
     """What must be provable. The report log is the projection of these rows."""
 
     AUTHORIZATION_DECLARED = "authorization_declared"
+    AUTHORIZATION_REVOKED = "authorization_revoked"
     CHANNEL_JOINED = "channel_joined"
     CHANNEL_REFUSED = "channel_refused"
     CHANNEL_STOPPED = "channel_stopped"
@@ -518,6 +524,7 @@ class EventType(enum.StrEnum):
     EXPORT_MADE = "export_made"
     SIGNED_IN = "signed_in"
     PSEUDONYM_KEY_ROTATED = "pseudonym_key_rotated"
+    RESCAN_REQUESTED = "rescan_requested"
 
 
 Scalar = str | int | bool | None

@@ -106,6 +106,11 @@ class Reader:
             async for row in rows:
                 yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
 
+    async def next_event(self) -> int:
+        """The sequence number that the next event will have."""
+        ((number,),) = await self.run(_all, select(func.coalesce(func.max(events.c.seq) + 1, 0)))
+        return int(number)
+
     # -- what the store also answers
 
     async def session(self, account: str) -> SessionState | None:
