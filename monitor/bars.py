@@ -1,13 +1,41 @@
 """Bars for histories being read, on a terminal only."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
+from typing import IO, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from monitor.collector import Progress as Report
+
+
+class _Terminal(io.TextIOBase):
+    """A terminal to draw on, until it is closed: what is written then goes nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # rich asks for it
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 @contextlib.contextmanager
@@ -21,7 +49,7 @@ def history_bars(*, shown: bool = True) -> Iterator[Report]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=cast(IO[str], _Terminal(sys.stderr))),
         transient=True,
     )
     tasks: dict[str, TaskID] = {}

@@ -175,4 +175,5 @@ async def _relay(collector: Process) -> None:
         if not line:
             return
         text = line.decode("ascii", "replace").rstrip()[:LONGEST_LINE]
-        print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # the terminal was closed
+            print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)
