@@ -24,9 +24,10 @@ from monitor.model import (
     SessionState,
     Totals,
 )
-from monitor.store import accounts, engine, migrate, queries
+from monitor.store import accounts, engine, migrate, queries, rescans
 from monitor.store.channels import all_channels
-from monitor.store.events import body_of
+from monitor.store.events import body_of, following
+from monitor.store.rescans import Rescanned
 from monitor.store.schema import cases, channels, cursors, events, flag_matches, flags, media, messages
 
 P = ParamSpec("P")
@@ -108,8 +109,11 @@ class Reader:
 
     async def next_event(self) -> int:
         """The sequence number that the next event will have."""
-        ((number,),) = await self.run(_all, select(func.coalesce(func.max(events.c.seq) + 1, 0)))
-        return int(number)
+        return await self.run(following)
+
+    async def rescanned(self, request: int) -> Rescanned:
+        """What has come of a rescan so far. `request` is its event."""
+        return await self.run(rescans.progress, request)
 
     # -- what the store also answers
 
