@@ -32,6 +32,8 @@ AHEAD = 2
 """Transactions that are on their way at the same time."""
 WAITING = 200
 """Batches that may wait for the store before those who bring them are held up."""
+LOOK_AGAIN = 3.0
+"""Seconds after which an idle account looks for media that waits."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]
 
@@ -156,13 +158,18 @@ class Examiner:
                 tasks.create_task(self._work(queue), name=f"media:{number}")
             while True:
                 self.wake.clear()
+                # What was being examined when the store was asked may be settled when it answers.
+                busy = set(self._busy)
                 waiting = await self.store.pending_media(self.channels(), 256)
-                fresh = [item for item in waiting if item.media_id not in self._busy]
+                fresh = [item for item in waiting if item.media_id not in busy]
                 for item in fresh:
                     self._busy.add(item.media_id)
                     await queue.put(item)
                 if not fresh:
-                    await self.wake.wait()
+                    # Other processes let media wait too, and nobody wakes this one for them.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_AGAIN):
+                            await self.wake.wait()
 
     async def _work(self, queue: "asyncio.Queue[PendingMedia]") -> None:
         while True:

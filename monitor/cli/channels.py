@@ -1,8 +1,23 @@
 """`monitor channels …`: what is declared, what is collected, what is refused and why."""
 
+from typing import Annotated
+
 import typer
 
-from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
+from monitor.cli.frame import (
+    ConfigOption,
+    JsonOption,
+    OperatorOption,
+    command,
+    moment,
+    operator,
+    out,
+    print_json,
+    read_config,
+)
+
+LONGEST_REASON = 500
+"""Characters."""
 
 app = typer.Typer(no_args_is_help=True, help="Declared channels, their authorization and standing.")
 
@@ -84,3 +99,37 @@ def _show(rows: list[dict[str, object]]) -> None:
         console.print()
     for row in told:
         console.print(f"{row['username']}: {row['explanation']} ({row['reason']})", soft_wrap=True)
+
+
+@app.command()
+@command
+def revoke(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="The channel's public name.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with who and when.")],
+    acting: OperatorOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """End a channel's authorization now. It holds until one under another reference is declared."""
+    import asyncio
+
+    from monitor.errors import InputError
+    from monitor.prepare import now
+    from monitor.store import open_store
+
+    settings = read_config(config)
+    who, name = operator(settings, acting), username.removeprefix("@")
+    if not 0 < len(reason.strip()) <= LONGEST_REASON:
+        raise InputError(f"--reason: takes 1 to {LONGEST_REASON} characters")
+    if not settings.database.exists():
+        raise InputError(
+            f"{settings.database}: there is no store yet; take the channel out of the configuration"
+        )
+
+    async def revoked() -> bool:
+        async with open_store(settings.database) as store:
+            return await store.revoke(name, explanation=reason.strip(), operator=who, at=now())
+
+    if asyncio.run(revoked()):
+        typer.echo(f"{name}: revoked; a running daemon stops within half a minute")
+    else:
+        typer.echo(f"{name}: was revoked already")

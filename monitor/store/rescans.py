@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, null, or_, select, update
 
 from monitor.errors import InputError, NotAuthorized
 from monitor.model import ChannelState, EventType, MediaOutcome, Refusal, Scalar
@@ -43,12 +42,12 @@ def request(
     at: datetime,
 ) -> int:
     """Let media wait again; see `SqlStore.rescan`."""
-    listed = None if hash_list is None else _current(conn, hash_list)
+    loaded_at, version = (None, None) if hash_list is None else _current(conn, hash_list)
     number = events.following(conn)
     again: ColumnElement[bool] = media.c.outcome != MediaOutcome.MATCH.value
-    if listed is not None:
+    if loaded_at is not None:
         # What was settled later was compared with this version already.
-        again = and_(again, or_(_PENDING, media.c.settled_at < listed.loaded_at))
+        again = and_(again, or_(_PENDING, media.c.settled_at < loaded_at))
     marked = conn.execute(
         update(media)
         .where(again, media.c.media_id.in_(_posted(conn, since, until, username)))
@@ -59,7 +58,7 @@ def request(
         "since": since.isoformat(),
         "until": None if until is None else until.isoformat(),
         "hash_list": hash_list,
-        "version": None if listed is None else listed.version,
+        "version": version,
         "username": username,
         "items": marked.rowcount,
     }
@@ -119,8 +118,8 @@ def _channel(conn: Connection, username: str) -> int:
     return int(row.channel_id)
 
 
-def _current(conn: Connection, name: str) -> Row[Any]:
-    """When the list's current version was loaded, and its name."""
+def _current(conn: Connection, name: str) -> tuple[datetime, str]:
+    """When the list's current version was loaded, and what it is called."""
     row = conn.execute(
         select(hash_lists.c.loaded_at, hash_lists.c.version)
         .where(hash_lists.c.name == name)
@@ -130,4 +129,4 @@ def _current(conn: Connection, name: str) -> Row[Any]:
     if row is None:
         known = ", ".join(conn.execute(select(hash_lists.c.name).distinct()).scalars()) or "none"
         raise InputError(f"{name}: no such list was ever loaded; known are: {known}. See monitor reload")
-    return row
+    return row.loaded_at, row.version

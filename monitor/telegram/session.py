@@ -62,6 +62,11 @@ class StoredSession(MemorySession):  # type: ignore[misc]  # Telethon has no typ
             self.peers.update(peers)
             self.changed.set()
 
+    def forget(self, channel: ChannelId) -> None:
+        """Drop the access hash of a channel that was left."""
+        if self.peers.pop(channel, None) is not None:
+            self.changed.set()
+
     # -- what Telethon calls
 
     def set_dc(self, dc_id: int, server_address: str, port: int) -> None:

@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "collector_process": EVERYTHING,
     "recorder_process": EVERYTHING,
     "daemon": EVERYTHING,
+    "rescanning": EVERYTHING,
     "demo": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},
