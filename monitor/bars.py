@@ -7,9 +7,25 @@ from collections.abc import Iterator
 from typing import IO, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from monitor.collector import Progress as Report
+from monitor.ports import Progress as Report
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Ids a second, once that is known."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", justify="right")
 
 
 class _Terminal(io.TextIOBase):
@@ -48,6 +64,7 @@ def history_bars(*, shown: bool = True) -> Iterator[Report]:
         TextColumn("{task.description:<24}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=Console(file=cast(IO[str], _Terminal(sys.stderr))),
         transient=True,

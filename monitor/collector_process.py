@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitor import cord, logs
-from monitor.collector import Progress, collect
+from monitor.collector import collect
 from monitor.config import Config
 from monitor.confinement import InForce, confine_collector
 from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError, SessionRevoked
-from monitor.ports import Hasher
+from monitor.ports import Hasher, Progress
 from monitor.prepare import Prepared, fetches_media, now, prepare
 from monitor.telegram.client import resolved
 from monitor.telegram.sealing import unseal
