@@ -1,8 +1,10 @@
 """A running daemon takes up a changed configuration, or refuses it: processes of their own, posts all the while."""
 
+import asyncio
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from monitor.config import load
+from monitor.daemon import sole
+from monitor.model import SessionState
+from monitor.pair import Pair, any_of
+from monitor.store import open_store
 from tests.e2e.site import Site, channel, eventually, lines, site, stop
 from tests.faults.test_processes import processes
 
@@ -163,6 +170,43 @@ def test_a_collector_that_dies_after_a_reload_comes_up_with_what_was_accepted(tm
             eventually(lambda: "started again" in place.log(), "the restart", PATIENCE)
             grows(place, "comes_later")
             assert stop(daemon) == 0
+
+
+async def test_a_pair_that_is_ready_has_written_nothing_and_asked_nothing(tmp_path: Path) -> None:
+    """Until it is its turn, or for good: then nothing is left of it."""
+    with socket.create_server(("127.0.0.1", 0)) as platform:
+        place = Site(tmp_path)
+        place.write(
+            accounts=[{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
+            telegram={"proxy": f"socks5://127.0.0.1:{platform.getsockname()[1]}"},
+            channels=[channel("stays_here")],
+        )
+        (tmp_path / "state").mkdir(mode=0o700)
+        async with open_store(place.database) as store:
+            key = bytes(256)
+            await store.save_session(SessionState("main", 1, "127.0.0.1", 443, key, user_id=1))
+        with sole(tmp_path / "state") as lock:
+            for turn in (False, True):
+                pair = await Pair.start(load(place.config), lock)
+                try:
+                    await any_of(pair.ready, pair.ended, seconds=PATIENCE)
+                    assert pair.ready.is_set()
+                    await asyncio.sleep(1)
+                    assert not pair.working.is_set()
+                    assert states(place) == {}
+                    platform.settimeout(0)
+                    with pytest.raises(BlockingIOError):
+                        platform.accept()
+                    if turn:
+                        pair.go()
+                        await any_of(pair.working, pair.ended, seconds=PATIENCE)
+                        assert pair.working.is_set()
+                        assert list(states(place)) == ["stays_here"]
+                        platform.settimeout(PATIENCE)
+                        (await asyncio.to_thread(platform.accept))[0].close()
+                finally:
+                    await pair.end()
+                assert pair.failure(stopped=True) is None
 
 
 def test_without_a_daemon_a_reload_says_so(tmp_path: Path) -> None:
