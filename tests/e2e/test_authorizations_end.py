@@ -1,5 +1,7 @@
 """An authorization ends by command while a daemon runs; and a channel is left where that is asked for."""
 
+import hashlib
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import load
 from monitor.model import Authorization, Basis, Channel, ChannelState, Declaration, Refusal
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.joining import leave, stand, to_leave
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import sign_in
 from monitor.testdc import Cluster, FloodWait, World
-from tests.e2e.site import AUTHORIZATION, channel, eventually, lines, site, stop
+from tests.e2e.site import AUTHORIZATION, Site, channel, eventually, lines, site, stop
 
 PATIENCE = 90.0
 """Seconds: other tests share the machine, and authorizations are looked at every half minute."""
@@ -72,6 +75,48 @@ def test_a_revocation_stops_a_running_daemon_and_holds_until_another_reference(t
         assert b'"explanation":"the owner asked"' in body
         assert b'"operator":"analyst-7"' in body
         assert b'"reference":"TEST-1"' in body
+
+
+def test_an_authorization_is_checked_and_printed_as_it_is_declared(tmp_path: Path) -> None:
+    place = Site(tmp_path)
+    place.write(channels=[channel("goes_on")])
+    (tmp_path / "signed.pdf").write_bytes(b"signed")
+    options = {
+        "--reference": "TEST-2",
+        "--basis": "owner_consent",
+        "--granted-by": "Владелец: the owner",
+        "--valid-from": "2026-01-01",
+        "--valid-until": "2026-12-31",
+        "--document": str(tmp_path / "signed.pdf"),
+    }
+
+    def authorize(name: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        given = options | {f"--{key.replace('_', '-')}": value for key, value in changes.items()}
+        return place.monitor(
+            "channels", "authorize", name, *(part for pair in given.items() for part in pair)
+        )
+
+    printed = authorize("@New_One")
+    assert printed.returncode == 0, printed.stderr
+    assert "put it under channels:" in printed.stderr
+    assert "replace its authorization" in authorize("goes_on").stderr
+    assert "another reference" in authorize("goes_on", reference="TEST-1").stderr
+    place.config.write_text(printed.stdout)
+    (declared,) = load(place.config).declarations()
+    assert declared.username == "new_one"
+    assert declared.authorization is not None
+    assert declared.authorization.granted_by == "Владелец: the owner"
+    assert declared.authorization.document_sha256 == hashlib.sha256(b"signed").digest()
+    for name, changes, said in (
+        ("https://t.me/+abc", {}, "invite link"),
+        ("new_one", {"valid_until": "soon"}, "authorization.valid_until: is not a date"),
+        ("new_one", {"valid_until": "2025-01-01"}, "valid_until lies before valid_from"),
+        ("new_one", {"basis": "curiosity"}, "authorization.basis"),
+        ("new_one", {"document": "/no/such"}, "cannot be read"),
+    ):
+        done = authorize(name, **changes)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
 
 
 # -- leaving
