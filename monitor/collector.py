@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
 from monitor.matching import ListMatcher
-from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
+from monitor.model import Budget, ChannelId, Declaration, MessageId, Refusal, Source
 from monitor.pipeline import Examiner, Limits, Recorder
 from monitor.ports import Hasher, Matcher, Store
 from monitor.prepare import Prepared, now
@@ -19,6 +19,7 @@ from monitor.telegram.history import pages
 from monitor.telegram.joining import refusal, stand
 from monitor.telegram.live import Live
 from monitor.telegram.media import Downloads, References
+from monitor.telegram.politeness import Politeness
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
 
@@ -51,6 +52,7 @@ class Tools:
     matcher: Matcher
     hasher: Hasher | None = None
     sealing_key: bytes | None = field(default=None, repr=False)
+    limits_of_requests: Mapping[Budget, int] = field(default_factory=dict)
     progress: Progress = lambda username, done, total: None
 
 
@@ -100,7 +102,10 @@ class Collector:
         self._names.clear()
         self._due.clear()
         self._reading.clear()
-        async with connect(session, self.credentials, self.endpoint, sink=live) as connection:
+        politeness = await Politeness.load(self.account, tools.limits_of_requests, tools.store)
+        async with connect(
+            session, self.credentials, self.endpoint, sink=live, politeness=politeness
+        ) as connection:
             await self._save(session)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -170,21 +175,33 @@ class Collector:
                 await self._stand(connection, live, declaration)
 
     async def _join_all(self, connection: Connection, live: Live) -> None:
-        for declaration in self.declarations:
-            await self._stand(connection, live, declaration)
+        async with asyncio.TaskGroup() as later:
+            for declaration in self.declarations:
+                try:
+                    await self._stand_now(connection, live, declaration)
+                except FloodWait as e:
+                    # A join can have to wait for a day; those after it that need none do not.
+                    waiting = self._stand(connection, live, declaration, e)
+                    later.create_task(waiting, name=f"{self.account}:join:{declaration.username}")
 
-    async def _stand(self, connection: Connection, live: Live, declaration: Declaration) -> None:
+    async def _stand(
+        self, connection: Connection, live: Live, declaration: Declaration, wait: FloodWait | None = None
+    ) -> None:
+        """As `_stand_now`, after `wait`, and after every further pause."""
+        while True:
+            if wait is not None:
+                extra = {"channel": declaration.username, "seconds": wait.seconds}
+                log.warning("joining waits: %s", wait, extra=extra)
+                await asyncio.sleep(wait.seconds)
+            try:
+                return await self._stand_now(connection, live, declaration)
+            except FloodWait as e:
+                wait = e
+
+    async def _stand_now(self, connection: Connection, live: Live, declaration: Declaration) -> None:
         store, name = self.tools.store, declaration.username
         known = next((c for c in await store.channels() if c.username == name), None)
-        while True:
-            try:
-                standing = await stand(connection, declaration, known, self.tools.clock())
-                break
-            except FloodWait as e:
-                log.warning(
-                    "joining is paused by the platform", extra={"channel": name, "seconds": e.seconds}
-                )
-                await asyncio.sleep(e.seconds)
+        standing = await stand(connection, declaration, known, self.tools.clock())
         if standing.profile is None:
             reason = standing.reason or Refusal.UNEXPECTED
             channel_id = next((i for i, d in self._names.items() if d.username == name), None)
@@ -291,6 +308,7 @@ async def collect(
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,
+        limits_of_requests=config.telegram.budgets.limits(),
         matcher=ListMatcher(prepared.lists),
         progress=progress,
     )

@@ -15,6 +15,7 @@ from monitor.model import (
     Channel,
     ChannelId,
     ChannelState,
+    Conduct,
     Event,
     EventType,
     MediaOutcome,
@@ -24,7 +25,7 @@ from monitor.model import (
     SessionState,
     Totals,
 )
-from monitor.store import accounts, engine, migrate, queries
+from monitor.store import accounts, budgets, engine, migrate, queries
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of
 from monitor.store.schema import cases, channels, cursors, events, flag_matches, flags, media, messages
@@ -115,6 +116,10 @@ class Reader:
     async def channels(self) -> list[Channel]:
         """All channels ever declared, by username."""
         return await self.run(all_channels)
+
+    async def conduct(self, account: str) -> Conduct:
+        """What is on record of how the account behaved."""
+        return await self.run(budgets.conduct, account)
 
     # -- counts
 

@@ -2,15 +2,15 @@
 
 Telethon is left to speak MTProto. What it would decide by itself is decided here instead: it does not
 reconnect (the owner does, and then looks for what was missed), does not sleep through flood waits (they
-are obeyed to the second, by kind of request), and does not ask for differences of updates on its own
-(docs/decisions/0003): no request leaves about a channel that was not asked for.
+are obeyed to the second, by kind of request: monitor.telegram.politeness), and does not ask for
+differences of updates on its own (docs/decisions/0003): no request leaves about a channel that was not
+asked for.
 """
 
 import asyncio
 import contextlib
 import logging
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,30 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 
 from monitor import __version__
-from monitor.errors import ConfigError, FloodWait, SessionRevoked, SourceUnavailable
-from monitor.telegram.failures import map_error
+from monitor.errors import (
+    ConfigError,
+    FloodWait,
+    MonitorError,
+    PeerFlood,
+    SessionRevoked,
+    SourceUnavailable,
+)
+from monitor.model import AccountReason, AccountState, Conduct
+from monitor.telegram.failures import map_error, standing
+from monitor.telegram.politeness import FETCH, PATIENCE, Politeness
 from monitor.telegram.session import StoredSession
+
+__all__ = [
+    "PATIENCE",
+    "Client",
+    "Connection",
+    "Credentials",
+    "Endpoint",
+    "Sink",
+    "connect",
+    "resolved",
+    "trust",
+]
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +50,6 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that a request may take, beyond any pause that the platform asks for."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
-PATIENCE = 60
-"""Pauses up to this many seconds are waited out in place; longer ones are the caller's to plan."""
 
 Sink = Callable[[Any], None]
 """Takes one container of updates as it came from the wire."""
@@ -86,10 +105,10 @@ class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
 class Connection:
     """A connected client. Made by `connect`; every request goes through `call`."""
 
-    def __init__(self, client: Client, session: StoredSession) -> None:
+    def __init__(self, client: Client, session: StoredSession, politeness: Politeness) -> None:
         self.client = client
         self.session = session
-        self.waits: dict[str, float] = {}
+        self.politeness = politeness
         self._lost = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -104,12 +123,13 @@ class Connection:
     async def call(self, request: Any) -> Any:
         """The platform's answer to one request.
 
-        Pauses of up to PATIENCE seconds are waited out. Raises FloodWait for longer ones, SourceUnavailable
-        when the connection ends or no answer comes, and whatever `map_error` makes of the platform's refusal.
+        Pauses of up to PATIENCE seconds are waited out. Raises FloodWait for longer ones, BudgetSpent when the
+        account has asked as much as it may, SourceUnavailable when the connection ends or no answer comes, and
+        whatever `map_error` makes of the platform's refusal.
         """
-        name = type(request).__name__.removesuffix("Request")
+        name = method(request)
         while True:
-            await self._wait_out(name)
+            await self.politeness.permit(name)
             try:
                 return await self._answer(self.client(request), name)
             except FloodWait as e:
@@ -122,20 +142,15 @@ class Connection:
         Raises as `call` does, and FloodWait at once: the download must be opened again after the pause,
         which the next call waits out.
         """
-        await self._wait_out("GetFile")
+        await self.politeness.permit(FETCH)
         try:
-            return bytes(await self._answer(anext(chunks), "GetFile"))
+            return bytes(await self._answer(anext(chunks), FETCH))
         except StopAsyncIteration:
             return None
 
-    async def _wait_out(self, name: str) -> None:
-        pause = self.waits.get(name, 0.0) - time.monotonic()
-        if pause > PATIENCE:
-            raise FloodWait(int(pause) + 1)
-        if pause > 0:
-            await asyncio.sleep(pause)
-
     async def _answer(self, pending: Any, name: str) -> Any:
+        # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
+        self.client._flood_waited_requests.clear()
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
         task = asyncio.ensure_future(_shielded(pending))
         try:
@@ -156,12 +171,7 @@ class Connection:
             mapped = map_error(e, name)
             if mapped is None or mapped is e:
                 raise
-            if isinstance(mapped, FloodWait):
-                # Counted on our own clock from the answer on: nothing of this kind leaves before the end.
-                self.waits[name] = time.monotonic() + mapped.seconds
-                log.warning(
-                    "the platform asks for a pause", extra={"request": name, "seconds": mapped.seconds}
-                )
+            await _note(self.politeness, e, mapped, name)
             raise mapped from e
         finally:
             task.cancel()
@@ -173,6 +183,38 @@ class Connection:
         self._lost.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._lost
+
+
+def method(request: Any) -> str:
+    """A request's name as in the platform's schema, such as "messages.getHistory", without its wrappers."""
+    while (inner := getattr(request, "query", None)) is not None:
+        request = inner
+    kind = type(request)
+    name: str = kind.__name__.removesuffix("Request")
+    room: str = kind.__module__.rsplit(".", 1)[-1]
+    name = name[0].lower() + name[1:]
+    return name if room == "functions" else f"{room}.{name}"
+
+
+async def _note(politeness: Politeness, error: BaseException, mapped: MonitorError, name: str) -> None:
+    """Put on record what the platform's refusal says of the account."""
+    if isinstance(mapped, PeerFlood):
+        await politeness.peer_flood()
+    elif isinstance(mapped, FloodWait):
+        # The library asks a few things by itself on the way: the pause is for what was refused.
+        refused = getattr(error, "request", None)
+        await politeness.flooded(name if refused is None else method(refused), mapped.seconds)
+    elif (found := standing(error)) is not None:
+        await politeness.became(*found)
+
+
+def _listen(politeness: Politeness, client: Client) -> None:
+    """Take the platform's clock from the id of its newest message, where there is one.
+
+    https://core.telegram.org/mtproto/description#message-identifier-msg-id
+    """
+    if (newest := client._sender._state._highest_remote_id) > 0:
+        politeness.heard(newest >> 32)
 
 
 @dataclass(slots=True)
@@ -223,12 +265,18 @@ async def connect(
     *,
     sink: Sink | None = None,
     signed_in: bool = True,
+    politeness: Politeness | None = None,
 ) -> AsyncIterator[Connection]:
     """A connection for as long as the block lasts; with `signed_in` one whose account is signed in.
 
-    Raises SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not
-    signed in.
+    Without `politeness` there are no budgets, and pauses are obeyed and not on record. Raises
+    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in,
+    FloodWait and AccountFrozen when it may not connect now.
     """
+    if politeness is None:
+        politeness = Politeness(Conduct(session.account), {})
+    if signed_in:
+        await politeness.connecting()
     if endpoint is not None:
         trust(endpoint.public_key)
         # A session that has moved to another data centre stays there; one at this one follows its address.
@@ -260,22 +308,28 @@ async def connect(
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
+        _listen(politeness, client)
     except Exception as e:
+        _listen(politeness, client)
         with contextlib.suppress(Exception):
             await client.disconnect()
         mapped = map_error(e, "connect")
         if mapped is None:
             raise
+        await _note(politeness, e, mapped, "help.getConfig")
         raise mapped from e
-    connection = Connection(client, session)
+    connection = Connection(client, session, politeness)
     try:
         if signed_in:
-            me = await connection._answer(client.get_me(), "users.GetUsers")
+            me = await connection._answer(client.get_me(), "users.getUsers")
             if me is None:
+                await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
                 raise SessionRevoked(
                     f"account {session.account} is not signed in; run: monitor login {session.account}"
                 )
             session.signed_in(me.id, bool(me.bot))
+            if politeness.state is not AccountState.ACTIVE:
+                await politeness.became(AccountState.ACTIVE)
         yield connection
     finally:
         await connection.close()

@@ -1,0 +1,71 @@
+"""What time it is for politeness: the platform's, carried on by the machine's monotonic clock.
+
+The wall clock of this machine plays no part: it can be an hour or ten years off, and step while we run. Time
+starts with the first answer of the platform, never goes back, and runs with the monotonic clock, which
+counts on through restarts of our processes. Only what it did not see (a reboot, a machine asleep) is taken
+from the platform's clock, less what an answer may have been late. So no window opens and no pause ends early;
+none is longer than it should be by more than that.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor.model import Moment
+
+DOUBT = 120.0
+"""Seconds by which what an answer says of the time may be behind; twice what any answer is waited for."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def boot() -> str | None:
+    """What tells one boot of this machine from another; None where the kernel does not say."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return None
+
+
+def to_datetime(seconds: float) -> datetime:
+    """Unix seconds as a datetime."""
+    return _EPOCH + timedelta(seconds=seconds)
+
+
+def to_seconds(at: datetime) -> float:
+    """A datetime as Unix seconds."""
+    return (at - _EPOCH).total_seconds()
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The platform's time at any reading of the monotonic clock (`elapsed`, in seconds)."""
+
+    boot: str | None
+    _at: float | None = None
+    _elapsed: float = 0.0
+
+    @classmethod
+    def after(cls, last: Moment | None, elapsed: float, boot: str | None) -> "Timeline":
+        """Go on after the latest moment on record, None when there is none."""
+        if last is None:
+            return cls(boot)
+        at, before = to_seconds(last.at), last.elapsed / 1e6
+        if boot is not None and last.boot == boot and before <= elapsed:
+            return cls(boot, at, before)
+        # Nobody here knows how long it was: as if it had been no time at all, until the platform says more.
+        return cls(boot, at, elapsed)
+
+    def now(self, elapsed: float) -> float:
+        """Unix seconds by the platform's clock; 0 before it was heard."""
+        return 0.0 if self._at is None else self._at + elapsed - self._elapsed
+
+    def heard(self, platform: float, elapsed: float) -> None:
+        """The platform's clock showed `platform` (Unix seconds) when it sent what just arrived."""
+        if self._at is None:
+            self._at, self._elapsed = platform, elapsed
+        elif platform - DOUBT > self.now(elapsed):
+            self._at, self._elapsed = platform - DOUBT, elapsed
+
+    def moment(self, elapsed: float) -> Moment:
+        """The moment, to be put on record."""
+        return Moment(to_datetime(self.now(elapsed)), int(elapsed * 1e6), self.boot)
