@@ -52,7 +52,7 @@ class Tools:
     matcher: Matcher
     hasher: Hasher | None = None
     sealing_key: bytes | None = field(default=None, repr=False)
-    limits_of_requests: Mapping[Budget, int] = field(default_factory=dict)
+    budgets: Mapping[Budget, int] = field(default_factory=dict)
     progress: Progress = lambda username, done, total: None
 
 
@@ -102,7 +102,7 @@ class Collector:
         self._names.clear()
         self._due.clear()
         self._reading.clear()
-        politeness = await Politeness.load(self.account, tools.limits_of_requests, tools.store)
+        politeness = await Politeness.load(self.account, tools.budgets, tools.store)
         async with connect(
             session, self.credentials, self.endpoint, sink=live, politeness=politeness
         ) as connection:
@@ -175,28 +175,24 @@ class Collector:
                 await self._stand(connection, live, declaration)
 
     async def _join_all(self, connection: Connection, live: Live) -> None:
-        async with asyncio.TaskGroup() as later:
-            for declaration in self.declarations:
-                try:
-                    await self._stand_now(connection, live, declaration)
-                except FloodWait as e:
-                    # A join can have to wait for a day; those after it that need none do not.
-                    waiting = self._stand(connection, live, declaration, e)
-                    later.create_task(waiting, name=f"{self.account}:join:{declaration.username}")
+        waiting = []
+        for declaration in self.declarations:
+            try:
+                await self._stand_now(connection, live, declaration)
+            except FloodWait:
+                # A join can have to wait for a day; those after it that need none do not.
+                waiting.append(declaration)
+        for declaration in waiting:  # one after the other: what they wait for is the same
+            await self._stand(connection, live, declaration)
 
-    async def _stand(
-        self, connection: Connection, live: Live, declaration: Declaration, wait: FloodWait | None = None
-    ) -> None:
-        """As `_stand_now`, after `wait`, and after every further pause."""
+    async def _stand(self, connection: Connection, live: Live, declaration: Declaration) -> None:
         while True:
-            if wait is not None:
-                extra = {"channel": declaration.username, "seconds": wait.seconds}
-                log.warning("joining waits: %s", wait, extra=extra)
-                await asyncio.sleep(wait.seconds)
             try:
                 return await self._stand_now(connection, live, declaration)
             except FloodWait as e:
-                wait = e
+                extra = {"channel": declaration.username, "seconds": e.seconds}
+                log.warning("joining waits: %s", e, extra=extra)
+                await asyncio.sleep(e.seconds)
 
     async def _stand_now(self, connection: Connection, live: Live, declaration: Declaration) -> None:
         store, name = self.tools.store, declaration.username
@@ -308,7 +304,7 @@ async def collect(
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,
-        limits_of_requests=config.telegram.budgets.limits(),
+        budgets=config.telegram.budgets.limits(),
         matcher=ListMatcher(prepared.lists),
         progress=progress,
     )

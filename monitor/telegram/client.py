@@ -31,6 +31,7 @@ from monitor.model import AccountReason, AccountState, Conduct
 from monitor.telegram.failures import map_error, standing
 from monitor.telegram.politeness import FETCH, PATIENCE, Politeness
 from monitor.telegram.session import StoredSession
+from monitor.telegram.timeline import PROMPT
 
 __all__ = [
     "PATIENCE",
@@ -151,6 +152,8 @@ class Connection:
     async def _answer(self, pending: Any, name: str) -> Any:
         # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
         self.client._flood_waited_requests.clear()
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
         task = asyncio.ensure_future(_shielded(pending))
         try:
@@ -164,6 +167,8 @@ class Connection:
                     else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 )
                 raise SourceUnavailable(f"{name}: {why}")
+            if loop.time() - asked <= PROMPT:
+                _listen(self.politeness, self.client)
             return task.result().unwrap()
         except (StopAsyncIteration, asyncio.CancelledError):
             raise
@@ -308,7 +313,6 @@ async def connect(
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
-        _listen(politeness, client)
     except Exception as e:
         _listen(politeness, client)
         with contextlib.suppress(Exception):

@@ -90,6 +90,7 @@ class Politeness:
         self._waits = {waits.method: to_seconds(waits.until) for waits in conduct.waits}
         if conduct.joins_paused_until is not None:
             self._pause(JOIN, to_seconds(conduct.joins_paused_until))
+        self._heard = math.inf
         self._jitter = {budget: chance() for budget in Budget}
         self._reserving = {budget: asyncio.Lock() for budget in Budget}
 
@@ -144,8 +145,15 @@ class Politeness:
     # -- what the platform says
 
     def heard(self, platform: float) -> None:
-        """The platform's clock, in Unix seconds, in an answer that just arrived."""
-        self._time.heard(platform, self._elapsed())
+        """The platform's clock, in Unix seconds, in an answer that came promptly."""
+        missed = self._time.heard(platform, self._elapsed())
+        if missed > 0:
+            # The machine slept: what was spent since the last answer may have been spent after that.
+            for blocks in self._blocks.values():
+                for block in blocks:
+                    if block.at >= self._heard:
+                        block.at += missed
+        self._heard = self._now()
 
     async def flooded(self, method: str, seconds: int) -> None:
         """The platform asks for a pause, which begins now: the request is answered, and not when it left."""

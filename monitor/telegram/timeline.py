@@ -2,9 +2,9 @@
 
 The wall clock of this machine plays no part: it can be an hour or ten years off, and step while we run. Time
 starts with the first answer of the platform, never goes back, and runs with the monotonic clock, which
-counts on through restarts of our processes. Only what it did not see (a reboot, a machine asleep) is taken
-from the platform's clock, less what an answer may have been late. So no window opens and no pause ends early;
-none is longer than it should be by more than that.
+counts on through restarts of our processes. Only what that did not see (a reboot, a machine asleep) is taken
+from the platform's clock, less DOUBT. So a step of any clock of ours opens no window and ends no pause early, and
+none lasts longer than it should by more than that.
 """
 
 import contextlib
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from monitor.model import Moment
 
-DOUBT = 120.0
-"""Seconds by which what an answer says of the time may be behind; twice what any answer is waited for."""
+PROMPT = 5.0
+"""Seconds within which an answer must come to be listened to for the time; one that was late says less."""
+DOUBT = 2 * PROMPT
+"""Seconds that are taken off what the platform's clock says when it is ahead of ours."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,12 +61,17 @@ class Timeline:
         """Unix seconds by the platform's clock; 0 before it was heard."""
         return 0.0 if self._at is None else self._at + elapsed - self._elapsed
 
-    def heard(self, platform: float, elapsed: float) -> None:
-        """The platform's clock showed `platform` (Unix seconds) when it sent what just arrived."""
+    def heard(self, platform: float, elapsed: float) -> float:
+        """The platform's clock showed `platform` (Unix seconds) at most PROMPT ago. Returns the seconds by which
+        time went ahead for that: those that the monotonic clock has missed, but for the first time."""
         if self._at is None:
             self._at, self._elapsed = platform, elapsed
-        elif platform - DOUBT > self.now(elapsed):
-            self._at, self._elapsed = platform - DOUBT, elapsed
+            return 0.0
+        missed = platform - DOUBT - self.now(elapsed)
+        if missed <= 0:
+            return 0.0
+        self._at, self._elapsed = platform - DOUBT, elapsed
+        return missed
 
     def moment(self, elapsed: float) -> Moment:
         """The moment, to be put on record."""
