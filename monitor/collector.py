@@ -190,8 +190,9 @@ class Collector:
             try:
                 return await self._stand_now(connection, live, declaration)
             except FloodWait as e:
-                extra = {"channel": declaration.username, "seconds": e.seconds}
-                log.warning("joining waits: %s", e, extra=extra)
+                log.warning(
+                    "joining waits: %s", e, extra={"channel": declaration.username, "seconds": e.seconds}
+                )
                 await asyncio.sleep(e.seconds)
 
     async def _stand_now(self, connection: Connection, live: Live, declaration: Declaration) -> None:

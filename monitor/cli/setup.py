@@ -159,10 +159,11 @@ async def _login(path: Path, name: str | None) -> None:
     from monitor.config import load
     from monitor.daemon import sole
     from monitor.errors import ConfigError, FloodWait, InputError, NoNetwork, SourceUnavailable
-    from monitor.model import EventType
+    from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
     from monitor.telegram.client import connect
+    from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal, unseal
     from monitor.telegram.session import StoredSession
     from monitor.telegram.signin import sign_in
@@ -174,14 +175,19 @@ async def _login(path: Path, name: str | None) -> None:
     with sole(config.state):
         async with open_store(config.database) as store:
             saved = await store.session(account.name)
+            politeness = await Politeness.load(account.name, {}, store)
             try:
                 session = StoredSession(account.name, saved and unseal(saved, sealing))
             except ConfigError:
                 # Sealed under a key that is not there any more: signing in anew is the remedy.
                 session = StoredSession(account.name)
             try:
-                async with connect(session, identity, server, signed_in=False) as connection:
+                async with connect(
+                    session, identity, server, signed_in=False, politeness=politeness
+                ) as connection:
                     who = await sign_in(connection, _ask, bot=account.kind == "bot")
+                    # Who was frozen or signed out is given another chance.
+                    await politeness.became(AccountState.ACTIVE)
             except SourceUnavailable as e:
                 raise NoNetwork(
                     f"the platform cannot be reached; check the network and telegram: ({e})"

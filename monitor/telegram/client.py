@@ -19,19 +19,12 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 
 from monitor import __version__
-from monitor.errors import (
-    ConfigError,
-    FloodWait,
-    MonitorError,
-    PeerFlood,
-    SessionRevoked,
-    SourceUnavailable,
-)
+from monitor.errors import ConfigError, FloodWait, SessionRevoked, SourceUnavailable
 from monitor.model import AccountReason, AccountState, Conduct
-from monitor.telegram.failures import map_error, standing
+from monitor.telegram.answers import listen, method, note, settled
+from monitor.telegram.failures import map_error
 from monitor.telegram.politeness import FETCH, PATIENCE, Politeness
 from monitor.telegram.session import StoredSession
-from monitor.telegram.timeline import PROMPT
 
 __all__ = [
     "PATIENCE",
@@ -152,10 +145,9 @@ class Connection:
     async def _answer(self, pending: Any, name: str) -> Any:
         # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
         self.client._flood_waited_requests.clear()
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
+        asked = asyncio.get_running_loop().time()
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
-        task = asyncio.ensure_future(_shielded(pending))
+        task = asyncio.ensure_future(settled(pending))
         try:
             await asyncio.wait(
                 {task, self._lost}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
@@ -167,8 +159,7 @@ class Connection:
                     else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 )
                 raise SourceUnavailable(f"{name}: {why}")
-            if loop.time() - asked <= PROMPT:
-                _listen(self.politeness, self.client)
+            listen(self.politeness, self.client, asked)
             return task.result().unwrap()
         except (StopAsyncIteration, asyncio.CancelledError):
             raise
@@ -176,7 +167,7 @@ class Connection:
             mapped = map_error(e, name)
             if mapped is None or mapped is e:
                 raise
-            await _note(self.politeness, e, mapped, name)
+            await note(self.politeness, e, mapped, name)
             raise mapped from e
         finally:
             task.cancel()
@@ -188,62 +179,6 @@ class Connection:
         self._lost.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._lost
-
-
-def method(request: Any) -> str:
-    """A request's name as in the platform's schema, such as "messages.getHistory", without its wrappers."""
-    while (inner := getattr(request, "query", None)) is not None:
-        request = inner
-    kind = type(request)
-    name: str = kind.__name__.removesuffix("Request")
-    room: str = kind.__module__.rsplit(".", 1)[-1]
-    name = name[0].lower() + name[1:]
-    return name if room == "functions" else f"{room}.{name}"
-
-
-async def _note(politeness: Politeness, error: BaseException, mapped: MonitorError, name: str) -> None:
-    """Put on record what the platform's refusal says of the account."""
-    if isinstance(mapped, PeerFlood):
-        await politeness.peer_flood()
-    elif isinstance(mapped, FloodWait):
-        # The library asks a few things by itself on the way: the pause is for what was refused.
-        refused = getattr(error, "request", None)
-        await politeness.flooded(name if refused is None else method(refused), mapped.seconds)
-    elif (found := standing(error)) is not None:
-        await politeness.became(*found)
-
-
-def _listen(politeness: Politeness, client: Client) -> None:
-    """Take the platform's clock from the id of its newest message, where there is one.
-
-    https://core.telegram.org/mtproto/description#message-identifier-msg-id
-    """
-    if (newest := client._sender._state._highest_remote_id) > 0:
-        politeness.heard(newest >> 32)
-
-
-@dataclass(slots=True)
-class _Outcome:
-    value: Any = None
-    error: BaseException | None = None
-
-    def unwrap(self) -> Any:
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-
-async def _shielded(pending: Any) -> _Outcome:
-    """Await; turn Telethon's cancelling of its own futures, and the end of an iterator, into values."""
-    try:
-        return _Outcome(value=await pending)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return _Outcome(error=ConnectionError())
-    except (Exception, StopAsyncIteration) as e:
-        return _Outcome(error=e)
 
 
 def trust(public_key: bytes) -> None:
@@ -310,17 +245,19 @@ async def connect(
     client.sink = sink
     # Telethon remembers the list of data centres on the class; another endpoint has another list.
     Client._config = None
+    asked = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
+        listen(politeness, client, asked)
     except Exception as e:
-        _listen(politeness, client)
+        listen(politeness, client, asked)
         with contextlib.suppress(Exception):
             await client.disconnect()
         mapped = map_error(e, "connect")
         if mapped is None:
             raise
-        await _note(politeness, e, mapped, "help.getConfig")
+        await note(politeness, e, mapped, "help.getConfig")
         raise mapped from e
     connection = Connection(client, session, politeness)
     try:

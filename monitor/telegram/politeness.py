@@ -144,9 +144,9 @@ class Politeness:
 
     # -- what the platform says
 
-    def heard(self, platform: float) -> None:
-        """The platform's clock, in Unix seconds, in an answer that came promptly."""
-        missed = self._time.heard(platform, self._elapsed())
+    def heard(self, platform: float, late: float = 0.0) -> None:
+        """The platform's clock, in Unix seconds, as it stood at most `late` seconds ago."""
+        missed = self._time.heard(platform, self._elapsed(), late)
         if missed > 0:
             # The machine slept: what was spent since the last answer may have been spent after that.
             for blocks in self._blocks.values():

@@ -61,14 +61,16 @@ class Timeline:
         """Unix seconds by the platform's clock; 0 before it was heard."""
         return 0.0 if self._at is None else self._at + elapsed - self._elapsed
 
-    def heard(self, platform: float, elapsed: float) -> float:
-        """The platform's clock showed `platform` (Unix seconds) at most PROMPT ago. Returns the seconds by which
-        time went ahead for that: those that the monotonic clock has missed, but for the first time."""
+    def heard(self, platform: float, elapsed: float, late: float = 0.0) -> float:
+        """The platform's clock showed `platform` (Unix seconds) at most `late` seconds ago.
+
+        Returns by how much time went ahead for that: what the monotonic clock had missed.
+        """
         if self._at is None:
             self._at, self._elapsed = platform, elapsed
             return 0.0
         missed = platform - DOUBT - self.now(elapsed)
-        if missed <= 0:
+        if missed <= 0 or late > PROMPT:
             return 0.0
         self._at, self._elapsed = platform - DOUBT, elapsed
         return missed
