@@ -6,7 +6,7 @@ that use them. Relative paths are relative to the configuration's own folder.
 
 import os
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,7 @@ from monitor.model import (
     USERNAME,
     Algorithm,
     Authorization,
+    Backfill,
     Basis,
     Budget,
     ChannelId,
@@ -82,6 +83,17 @@ def _size(value: object) -> object:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def _duration(value: object) -> object:
+    """A time span from "30s", "5m", "6h", "3d" or "2w"."""
+    found = re.fullmatch(r"(\d+)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("is not a time span; write for example 5m, 6h, 3d or 2w")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
 def _moment(end_of_day: bool) -> BeforeValidator:
     def convert(value: object) -> object:
         if isinstance(value, str):
@@ -102,6 +114,7 @@ def _moment(end_of_day: bool) -> BeforeValidator:
 Name = Annotated[str, AfterValidator(_identifier)]
 Username = Annotated[str, BeforeValidator(_username)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -167,11 +180,25 @@ class Budgets(Section):
 
 
 class Telegram(Section):
-    """How the platform is reached."""
+    """How the platform is reached, and how often it is asked what was missed, and what posts have come to.
+
+    `look_again`: ages of a post at which its counters are read again.
+    """
 
     proxy: Annotated[str | None, Field(repr=False)] = None  # may hold a password
     server: Server | None = None
     budgets: Budgets = Budgets()
+    reconcile_every: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(days=1))] = timedelta(
+        minutes=5
+    )
+    look_again: tuple[Duration, ...] = tuple(timedelta(hours=h) for h in (1, 6, 24, 72, 7 * 24, 28 * 24))
+
+    @field_validator("look_again")
+    @classmethod
+    def _ascending(cls, value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if list(value) != sorted(set(value)) or any(age <= timedelta() for age in value):
+            raise ValueError("names ages in ascending order, each once")
+        return value
 
     @field_validator("proxy")
     @classmethod
@@ -213,6 +240,19 @@ class AuthorizationRecord(Section):
         )
 
 
+class Past(Section):
+    """How much of a channel's past is collected; nothing said is all of it."""
+
+    messages: Annotated[int, Field(ge=0)] | None = None
+    since: Annotated[datetime, _moment(end_of_day=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Past":
+        if self.messages is not None and self.since is not None:
+            raise ValueError("takes messages or since, not both")
+        return self
+
+
 class ChannelEntry(Section):
     """One declared channel. `id` pins it, whoever holds the username later."""
 
@@ -221,6 +261,7 @@ class ChannelEntry(Section):
     account: Name | None = None
     includes: Annotated[frozenset[ChatKind], Field(min_length=1)] = frozenset({ChatKind.BROADCAST})
     authorization: AuthorizationRecord | None = None
+    backfill: Past = Past()
 
 
 class ListTerms(Section):
@@ -362,6 +403,7 @@ class Config(Section):
                 includes=c.includes,
                 channel_id=ChannelId(c.id) if c.id else None,
                 account=c.account or first,
+                backfill=Backfill(c.backfill.messages, c.backfill.since),
             )
             for c in self.channels
         ]

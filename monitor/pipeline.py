@@ -31,7 +31,9 @@ GROUP = 50
 AHEAD = 2
 """Transactions that are on their way at the same time."""
 WAITING = 200
-"""Batches that may wait for the store before those who bring them are held up."""
+"""Batches that may wait for the store before those who can wait are held up."""
+MOST_WAITING = 10_000
+"""Batches that may wait in all; what comes live cannot be held up."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]
 
@@ -41,7 +43,8 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: asyncio.Queue[Handed | None] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Handed | None] = asyncio.Queue()
+        self._room = asyncio.Condition()
         self._closed = False
         self.media: Callable[[], None] = lambda: None
         """Told whenever media may wait to be fetched."""
@@ -52,8 +55,20 @@ class Recorder:
 
     async def record(self, batch: Batch) -> "asyncio.Future[None]":
         """Hand a batch over; the result resolves when it is durable. Waits while too many are waiting."""
+        async with self._room:
+            await self._room.wait_for(lambda: self._queue.qsize() < WAITING)
+        return self._put(batch)
+
+    def offer(self, batch: Batch) -> bool:
+        """Hand a batch over without waiting, behind those handed over before; False when too many are waiting."""
+        if self._queue.qsize() >= MOST_WAITING:
+            return False
+        self._put(batch)
+        return True
+
+    def _put(self, batch: Batch) -> "asyncio.Future[None]":
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put((batch, done))
+        self._queue.put_nowait((batch, done))
         return done
 
     async def run(self) -> None:
@@ -82,6 +97,8 @@ class Recorder:
                 self._closed = True
                 break
             group.append(handed)
+        async with self._room:
+            self._room.notify_all()
         return group or None
 
     async def _write(self, group: Sequence[Handed]) -> None:

@@ -42,11 +42,11 @@ _BUDGETS = {
     "contacts.resolveUsername": Budget.RESOLVES,
     FETCH: Budget.FILE_PARTS,
 }
-_FREE = frozenset({"channels.leaveChannel", "updates.getState", "messages.report"})
 CONNECTING = ("help.getConfig", "users.getUsers", "updates.getState", "updates.getDifference")
 """What the library asks by itself at each connection, each of them once or twice."""
 FETCHING = ("auth.exportAuthorization", "auth.importAuthorization")
-"""What the library asks by itself before the first file of another data centre, once a connection."""
+"""What is asked before the first file of another data centre, once a connection."""
+_FREE = frozenset({"channels.leaveChannel", "messages.report", "updates.getState", *FETCHING})
 
 
 def budget_of(method: str) -> Budget | None:

@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "testdc": set(),
     "prepare": EVERYTHING,
     "wire": {"errors", "model", "ports"},
-    "bars": {"collector"},
+    "bars": {"ports"},
     "decoder": ADAPTER | {"confinement", "matching"},
     "collector": EVERYTHING,
     "collector_process": EVERYTHING,
