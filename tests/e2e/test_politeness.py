@@ -11,7 +11,7 @@ from monitor.daemon import ProcessFailed
 from monitor.model import AccountReason, AccountState, Budget
 from monitor.telegram.politeness import CONNECTING, FETCHING, budget_of
 from monitor.testdc import Cluster, FloodWait, Rpc
-from tests.e2e.site import channel
+from tests.e2e.site import CODE, PHONE, USER, channel, eventually, lines, site, stop
 from tests.e2e.test_collecting import Bench
 
 
@@ -154,3 +154,41 @@ async def test_a_frozen_account_stops_with_its_state_on_record(bench: Bench) -> 
     found = await conduct(bench)
     assert (found.state, found.reason) == (AccountState.FROZEN, AccountReason.FROZEN)
     assert found.since is not None
+
+
+def test_a_frozen_account_stops_alone(tmp_path: Path) -> None:
+    scenario = {
+        "users": [USER, {"phone": "15550002", "code": "33333"}],
+        "channels": [{"username": "first_one", "posts": 3}, {"username": "second_one", "posts": 3}],
+        "faults": [{"request": "channels.joinChannel", "error": [420, "FROZEN_METHOD_INVALID"]}],
+    }
+    names = ("first", "second")
+    accounts = [{"name": name, "api_id": 1, "api_hash": {"file": "api_hash"}} for name in names]
+    channels = [channel(f"{name}_one", account=name) for name in names]
+    with site(tmp_path, scenario, channels=channels) as place:
+        place.write(accounts=accounts)
+        assert place.monitor("login", "first", answers=f"{PHONE}\n{CODE}\n").returncode == 0
+        assert place.monitor("login", "second", answers="+1 555 0002\n33333\n").returncode == 0
+
+        def states() -> list[str]:
+            (status,) = lines(place.monitor("status", "--json").stdout)
+            return sorted(account["state"] for account in status["accounts"])
+
+        with place.running() as daemon:
+            eventually(lambda: place.count() == 4, "the other account's channel", seconds=60)
+            eventually(lambda: "the account stops" in place.log(), "the account stops", seconds=60)
+            assert states() == ["active", "frozen"]
+            assert daemon.poll() is None
+            assert stop(daemon) == 0
+        (frozen,) = [
+            account["account"]
+            for account in lines(place.monitor("status", "--json").stdout)[0]["accounts"]
+            if account["state"] == "frozen"
+        ]
+        findings = lines(place.monitor("check", "--json").stdout)
+        (found,) = [finding for finding in findings if finding["what"] == f"connection {frozen}"]
+        assert found["level"] == "error"
+        assert f"monitor login {frozen}" in found["detail"]
+        answers = f"{PHONE}\n{CODE}\n" if frozen == "first" else "+1 555 0002\n33333\n"
+        assert place.monitor("login", frozen, answers=answers).returncode == 0
+        assert states() == ["active", "active"]
