@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from monitor.config import Account, Config
     from monitor.model import Scalar, SessionState
     from monitor.telegram.client import Credentials, Endpoint
+    from monitor.telegram.politeness import Politeness
     from monitor.telegram.session import StoredSession
 
 TEMPLATE = """\
@@ -164,9 +165,10 @@ def login(
 async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.daemon import sole
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
-    from monitor.model import EventType
+    from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
+    from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal
 
     account = config.account(name)
@@ -177,9 +179,12 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
     with sole(config.state):
         async with open_store(config.database) as store:
             saved = await store.session(account.name)
+            politeness = await Politeness.load(account.name, {}, store)
             try:
                 already = await _still_signed_in(saved, sealing, identity, server)
-                session = already or await _sign_in(config, account, qr, identity, server)
+                session = already or await _sign_in(config, account, qr, identity, server, politeness)
+                # Who was frozen or signed out is given another chance.
+                await politeness.became(AccountState.ACTIVE)
             except SourceUnavailable as e:
                 raise NoNetwork(
                     f"the platform cannot be reached; check the network and telegram: ({e})"
@@ -221,7 +226,12 @@ async def _still_signed_in(
 
 
 async def _sign_in(
-    config: "Config", account: "Account", qr: bool, identity: "Credentials", server: "Endpoint | None"
+    config: "Config",
+    account: "Account",
+    qr: bool,
+    identity: "Credentials",
+    server: "Endpoint | None",
+    politeness: "Politeness",
 ) -> "StoredSession":
     """A new session, signed in under a key of its own."""
     from monitor.telegram.client import connect
@@ -235,7 +245,9 @@ async def _sign_in(
 
     session, scan = StoredSession(account.name), Scan(_ask, _show)
     sink = scan if qr else None
-    async with connect(session, identity, server, sink=sink, signed_in=False) as connection:
+    async with connect(
+        session, identity, server, sink=sink, signed_in=False, politeness=politeness
+    ) as connection:
         if qr:
             await sign_in(connection, scan.way)
         else:
