@@ -24,6 +24,7 @@ from pydantic import (
 
 from monitor.errors import ConfigError
 from monitor.model import (
+    FETCHED_KINDS,
     IDENTIFIER,
     USERNAME,
     Algorithm,
@@ -34,6 +35,7 @@ from monitor.model import (
     ChatKind,
     Declaration,
     ListAction,
+    MediaKind,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -58,6 +60,14 @@ def _identifier(value: str) -> str:
     if not IDENTIFIER.fullmatch(value):
         raise ValueError(
             "takes letters, digits, '.', '_', ':' and '-', 64 at most, beginning with a letter or digit"
+        )
+    return value
+
+
+def _with_a_file(value: frozenset[MediaKind]) -> frozenset[MediaKind]:
+    if others := sorted(value - FETCHED_KINDS):
+        raise ValueError(
+            f"{others[0]} has no file to fetch; those that have: {', '.join(sorted(FETCHED_KINDS))}"
         )
     return value
 
@@ -151,6 +161,13 @@ class Account(Section):
     api_id: Annotated[int, Field(gt=0)]
     api_hash: Secret
     kind: Literal["user", "bot"] = "user"
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _bots_token(self) -> "Account":
+        if self.token is not None and self.kind != "bot":
+            raise ValueError("token: belongs to a bot; write kind: bot, or leave it out")
+        return self
 
 
 class Server(Section):
@@ -309,8 +326,9 @@ class Video(Section):
 
 
 class Media(Section):
-    """Limits for media: of one item, and of all that is in memory at once. In bytes, or such as 200MB."""
+    """What is fetched: kinds; limits of one item, and of all that is in memory at once, in bytes or such as 200MB."""
 
+    kinds: Annotated[frozenset[MediaKind], AfterValidator(_with_a_file)] = FETCHED_KINDS
     max_bytes: Size = 200_000_000
     max_bytes_in_flight: Size = 400_000_000
     video: Video = Video()

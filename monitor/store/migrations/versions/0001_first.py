@@ -143,7 +143,10 @@ def upgrade() -> None:
         sa.Column("rendition", Text),
         sa.Column("rescan", Int),
         sa.PrimaryKeyConstraint("media_id"),
-        one_of("outcome", "pending match no_match low_quality undecodable empty too_large gone failed"),
+        one_of(
+            "outcome",
+            "pending match no_match low_quality undecodable empty incomplete too_large kind_off on_cdn gone failed",
+        ),
         word("rendition", 16),
     )
     op.create_index("ix_media_waiting", "media", ["outcome", "first_seen_at", "media_id"])
