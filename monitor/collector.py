@@ -84,6 +84,8 @@ class Collector:
                 error = leading(group)
                 asked = error.seconds if isinstance(error, FloodWait) else 0
                 log.warning("connection ended: %s", error, extra={"account": self.account})
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # asked to stop while the connection was ending
             if asyncio.get_running_loop().time() - started > STEADY:
                 pause = FIRST_PAUSE
             await asyncio.sleep(max(pause, asked))
