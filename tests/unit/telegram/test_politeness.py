@@ -131,7 +131,16 @@ async def test_a_request_now_and_then_does_not_eat_up_an_hour(machine: Machine) 
     for _ in range(59):
         await politeness.permit(HISTORY)
         machine.wait(HOUR / 60)
-    assert await spend_all(politeness, HISTORY) >= 1000 - 2 * 59
+    assert await spend_all(await machine.connect(), HISTORY) >= 1000 - 2 * 59
+
+
+async def test_what_was_reserved_and_not_needed_is_there_for_later(machine: Machine) -> None:
+    politeness = await machine.connect()
+    for _ in range(20):
+        for _ in range(25):
+            await politeness.permit(HISTORY)
+        machine.wait(LIFE + 1)
+    assert await spend_all(politeness, HISTORY) == 1000 - 20 * 25
 
 
 async def test_a_crash_costs_the_rest_of_a_block_and_no_more(machine: Machine) -> None:
