@@ -2,8 +2,12 @@
 
 import sys
 
-from benchmarks import confinement, startup, throughput
+from benchmarks import confinement, downloads, startup, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
-    sys.exit(0 if show([startup.measure(), *throughput.measure(), confinement.measure()]) else 1)
+    sys.exit(
+        0
+        if show([startup.measure(), *throughput.measure(), downloads.measure(), confinement.measure()])
+        else 1
+    )

@@ -16,9 +16,10 @@ from monitor.errors import (
     SourceUnavailable,
     leading,
 )
+from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
 from monitor.model import Budget, ChannelId, Declaration, Source
-from monitor.pipeline import Examiner, Limits, Recorder
+from monitor.pipeline import Examiner, Recorder
 from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, now
 from monitor.telegram.catchup import CatchUp
@@ -47,7 +48,7 @@ class Tools:
 
     store: Store
     recorder: Recorder
-    limits: Limits
+    fetching: Fetching
     clock: Callable[[], datetime]
     pseudonym: Callable[[int], str]
     matcher: Matcher
@@ -144,7 +145,7 @@ class Collector:
                             Downloads(connection, references),
                             tools.hasher,
                             tools.matcher,
-                            tools.limits,
+                            tools.fetching,
                             tools.clock,
                             self.wake,
                             lambda: list(collected),
@@ -186,10 +187,13 @@ async def collect(
     tools = Tools(
         store=store,
         recorder=recorder,
-        limits=Limits(
-            config.media.max_bytes,
-            config.media.max_bytes_in_flight,
-            min_quality=config.matching.pdq.min_quality,
+        fetching=Fetching(
+            Limits(
+                config.media.max_bytes,
+                config.media.max_bytes_in_flight,
+                min_quality=config.matching.pdq.min_quality,
+                kinds=config.media.kinds,
+            )
         ),
         clock=now,
         pseudonym=prepared.pseudonyms,

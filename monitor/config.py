@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -23,6 +24,7 @@ from pydantic import (
 
 from monitor.errors import ConfigError
 from monitor.model import (
+    FETCHED_KINDS,
     IDENTIFIER,
     USERNAME,
     Algorithm,
@@ -34,6 +36,7 @@ from monitor.model import (
     ChatKind,
     Declaration,
     ListAction,
+    MediaKind,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -58,6 +61,14 @@ def _identifier(value: str) -> str:
     if not IDENTIFIER.fullmatch(value):
         raise ValueError(
             "takes letters, digits, '.', '_', ':' and '-', 64 at most, beginning with a letter or digit"
+        )
+    return value
+
+
+def _with_a_file(value: frozenset[MediaKind]) -> frozenset[MediaKind]:
+    if others := sorted(value - FETCHED_KINDS):
+        raise ValueError(
+            f"{others[0]} has no file to fetch; those that have: {', '.join(sorted(FETCHED_KINDS))}"
         )
     return value
 
@@ -94,21 +105,26 @@ def _duration(value: object) -> object:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
-def _moment(end_of_day: bool) -> BeforeValidator:
-    def convert(value: object) -> object:
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
-            except ValueError as e:
-                raise ValueError("is not a date; write for example 2026-11-01") from e
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        if isinstance(value, date):
-            clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
-            return datetime.combine(value, clock)
-        raise ValueError("is not a date; write for example 2026-11-01")
+def moment(value: object, *, end_of_day: bool) -> datetime:
+    """A time in UTC from a date or a time as people write them; a date alone is its first or its last second.
 
-    return BeforeValidator(convert)
+    Raises ValueError for what is neither.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
+        except ValueError as e:
+            raise ValueError("is not a date; write for example 2026-11-01") from e
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
+        return datetime.combine(value, clock)
+    raise ValueError("is not a date; write for example 2026-11-01")
+
+
+def _moment(end_of_day: bool) -> BeforeValidator:
+    return BeforeValidator(lambda value: moment(value, end_of_day=end_of_day))
 
 
 Name = Annotated[str, AfterValidator(_identifier)]
@@ -146,6 +162,13 @@ class Account(Section):
     api_id: Annotated[int, Field(gt=0)]
     api_hash: Secret
     kind: Literal["user", "bot"] = "user"
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _bots_token(self) -> "Account":
+        if self.token is not None and self.kind != "bot":
+            raise ValueError("token: belongs to a bot; write kind: bot, or leave it out")
+        return self
 
 
 class Server(Section):
@@ -260,6 +283,7 @@ class ChannelEntry(Section):
     id: Annotated[int, Field(gt=0)] | None = None
     account: Name | None = None
     includes: Annotated[frozenset[ChatKind], Field(min_length=1)] = frozenset({ChatKind.BROADCAST})
+    leave_when_ended: bool = False
     authorization: AuthorizationRecord | None = None
     backfill: Past = Past()
 
@@ -318,8 +342,9 @@ class Video(Section):
 
 
 class Media(Section):
-    """Limits for media: of one item, and of all that is in memory at once. In bytes, or such as 200MB."""
+    """What is fetched: kinds; limits of one item, and of all that is in memory at once, in bytes or such as 200MB."""
 
+    kinds: Annotated[frozenset[MediaKind], AfterValidator(_with_a_file)] = FETCHED_KINDS
     max_bytes: Size = 200_000_000
     max_bytes_in_flight: Size = 400_000_000
     video: Video = Video()
@@ -342,6 +367,7 @@ class Config(Section):
     matching: Matching = Matching()
     media: Media = Media()
     confinement: Literal["required", "best-effort"] = "required"
+    _text: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _unique(self) -> "Config":
@@ -357,6 +383,11 @@ class Config(Section):
             if channel.account is not None and channel.account not in {a.name for a in self.accounts}:
                 raise ValueError(f"channels: {channel.username} names an account that is not declared")
         return self
+
+    @property
+    def text(self) -> str:
+        """What it was parsed from; parsed again, it gives the same configuration whatever the file holds by then."""
+        return self._text
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, made absolute from the file's own folder."""
@@ -403,6 +434,7 @@ class Config(Section):
                 includes=c.includes,
                 channel_id=ChannelId(c.id) if c.id else None,
                 account=c.account or first,
+                leave_when_ended=c.leave_when_ended,
                 backfill=Backfill(c.backfill.messages, c.backfill.since),
             )
             for c in self.channels
@@ -436,9 +468,11 @@ def parse(text: str, path: Path) -> Config:
     if "path" in data:
         raise ConfigError(f"{path}, line {lines.get(('path',), 1)}: path: unknown key")
     try:
-        return Config(path=path, **{str(key): value for key, value in data.items()})
+        config = Config(path=path, **{str(key): value for key, value in data.items()})
     except ValidationError as e:
         raise ConfigError("\n".join(_explain(error, lines, path) for error in e.errors()[:5])) from None
+    config._text = text
+    return config
 
 
 def _explain(error: Any, lines: dict[Location, int], path: Path) -> str:

@@ -3,10 +3,11 @@
 MonitorError
 ├ ConfigError                                        exit 2, before anything is opened
 ├ InputError                                         exit 2, a command's argument or file is bad
-├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty     recorded on the item, go on
+├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty,
+│                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
-├ RetryableError  FloodWait(seconds), SourceUnavailable, StoreBusy           back off
-│                 FloodWait: also PeerFlood, BudgetSpent
+├ RetryableError  FloodWait(seconds) and its PeerFlood, BudgetSpent;
+│                 SourceUnavailable, MediaUnavailable, StoreBusy             back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
 │                 StoreUnavailable, NoNetwork                                exit 3
@@ -57,6 +58,10 @@ class MediaUndecodable(ItemError):
 
 class MediaEmpty(ItemError):
     """The server gave no bytes."""
+
+
+class MediaOnCdn(ItemError):
+    """The platform sends us to a content delivery network for the file, which is not followed."""
 
 
 class ChannelError(MonitorError):
@@ -116,6 +121,10 @@ class BudgetSpent(FloodWait):
 
 class SourceUnavailable(RetryableError):
     """The platform cannot be reached, or answers with an internal error."""
+
+
+class MediaUnavailable(RetryableError):
+    """The platform does not give one item now, though it answers; others are not concerned."""
 
 
 class StoreBusy(RetryableError):

@@ -168,13 +168,17 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One channel as the configuration declares it; without an authorization nothing is asked about it."""
+    """One channel as the configuration declares it; without an authorization nothing is asked about it.
+
+    With `leave_when_ended` the account leaves the channel when its authorization has ended.
+    """
 
     username: str
     authorization: Authorization | None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
     channel_id: ChannelId | None = None
     account: str | None = None
+    leave_when_ended: bool = False
     backfill: Backfill = Backfill()
 
 
@@ -206,6 +210,7 @@ class Channel:
     cursor: MessageId = MessageId(0)
     account: str | None = None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
+    leave_when_ended: bool = False
 
 
 # -- messages ----------------------------------------------------------------------------------------------
@@ -227,7 +232,7 @@ class Source(enum.StrEnum):
 
 
 class MediaKind(enum.StrEnum):
-    """What a message carries. Kinds after STICKER have no bytes that are fetched."""
+    """What a message carries."""
 
     PHOTO = "photo"
     VIDEO = "video"
@@ -244,6 +249,21 @@ class MediaKind(enum.StrEnum):
     CONTACT = "contact"
     STORY = "story"
     OTHER = "other"
+
+
+FETCHED_KINDS = frozenset(
+    {
+        MediaKind.PHOTO,
+        MediaKind.VIDEO,
+        MediaKind.ROUND,
+        MediaKind.GIF,
+        MediaKind.VOICE,
+        MediaKind.AUDIO,
+        MediaKind.STICKER,
+        MediaKind.DOCUMENT,
+    }
+)
+"""Kinds with a file that can be fetched; the others are words and numbers, or kept from us (paid, story)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +419,12 @@ class Recorded:
 
 
 class MediaOutcome(enum.StrEnum):
-    """What came of one media item."""
+    """What came of one media item.
+
+    INCOMPLETE ended before its announced size, and what was there matched nothing; ON_CDN is given out only
+    through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
+    longer there, or refused.
+    """
 
     PENDING = "pending"
     MATCH = "match"
@@ -407,7 +432,10 @@ class MediaOutcome(enum.StrEnum):
     LOW_QUALITY = "low_quality"
     UNDECODABLE = "undecodable"
     EMPTY = "empty"
+    INCOMPLETE = "incomplete"
     TOO_LARGE = "too_large"
+    KIND_OFF = "kind_off"
+    ON_CDN = "on_cdn"
     GONE = "gone"
     FAILED = "failed"
 
@@ -452,7 +480,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed."""
+    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed;
+    `channel_id` and `message_id` are the message through which it was asked for."""
 
     media_id: MediaId
     outcome: MediaOutcome
@@ -460,6 +489,8 @@ class Examined:
     fetched: int = 0
     rendition: str | None = None
     matches: tuple[Match, ...] = ()
+    channel_id: ChannelId | None = None
+    message_id: MessageId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,6 +668,7 @@ class EventType(enum.StrEnum):
     """What must be provable. The report log is the projection of these rows."""
 
     AUTHORIZATION_DECLARED = "authorization_declared"
+    AUTHORIZATION_REVOKED = "authorization_revoked"
     CHANNEL_JOINED = "channel_joined"
     CHANNEL_REFUSED = "channel_refused"
     CHANNEL_STOPPED = "channel_stopped"
@@ -645,6 +677,7 @@ class EventType(enum.StrEnum):
     EXPORT_MADE = "export_made"
     SIGNED_IN = "signed_in"
     PSEUDONYM_KEY_ROTATED = "pseudonym_key_rotated"
+    RESCAN_REQUESTED = "rescan_requested"
 
 
 Scalar = str | int | bool | None

@@ -4,7 +4,7 @@ Every argument and every result is a frozen value of `monitor.model`, so that a 
 stand in for any of these.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -112,9 +112,10 @@ class Store(Protocol):
         edit once seen is never taken back. Media that is new waits as PENDING; media that matched already
         raises its flag on each further message at once; media that was GONE, FAILED or EMPTY waits again.
         `deleted` sets `deleted_seen_at` once, on rows that exist, and so does a span in which they did not come;
-        media that waits and that no message carries any more is GONE. Ids that are not on record and are deleted,
-        or did not come, become absent. The cursor moves over all that is recorded or absent; of a span it is
-        taken at its word when the cursor stands at `span.after` or beyond. A span makes what is stale fresh.
+        media that waits and that no message carries any more is GONE; media that was GONE, lost a message and is
+        carried by another waits again. Ids that are not on record and are deleted, or did not come, become absent.
+        The cursor moves over all that is recorded or absent; of a span it is taken at its word when the cursor
+        stands at `span.after` or beyond. A span makes what is stale fresh.
         """
 
     async def begin(self, channel_id: ChannelId, start: MessageId, top: MessageId, position: int) -> None:
@@ -142,7 +143,8 @@ class Store(Protocol):
         """Settle one media item; raise a flag, with its event, for every message that carries it.
 
         Returns the number of new flags. Repeating it adds no flag. An item already settled as MATCH stays
-        so; of an item that no message ever carried nothing is kept.
+        so; of an item that no message ever carried nothing is kept. An item that is GONE from a message which
+        is known by now to carry it no more, while another does, stays pending: it is asked for through that.
         """
 
     # -- lists and events
@@ -158,7 +160,7 @@ class Store(Protocol):
 
 
 class Download(Protocol):
-    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes."""
+    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes, as announced."""
 
     @property
     def rendition(self) -> str: ...
@@ -166,8 +168,10 @@ class Download(Protocol):
     @property
     def size(self) -> int: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The item's bytes in order. Raises MediaGone, FloodWait, SourceUnavailable."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The item's bytes in order; fewer or more than `size` when it was announced wrongly. Close it when
+        it is not read to its end. Raises MediaGone, MediaOnCdn, MediaUnavailable, FloodWait, SourceUnavailable.
+        """
 
 
 class Source(Protocol):

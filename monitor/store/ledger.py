@@ -1,12 +1,13 @@
 """The ledger of ids: up to where a channel is accounted for, and which of its ids were never there to record."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from monitor.model import Batch, ChannelId, Coverage, MessageId, MessageKind, Source, Span
 from monitor.store.engine import insert
@@ -54,7 +55,7 @@ class Stand:
 class Sums:
     """A channel's ids from its `start` to its `top`, each counted once: `recorded` posts, `service` messages,
     `deleted` before they could be recorded, and `holes`. `stale` are ids on record that are to be asked for again;
-    `known_at` is the time of the latest knowledge of an id."""
+    `known_at` is the time of the latest knowledge of an id, `sources` counts the ids by how they became known."""
 
     channel_id: ChannelId
     start: MessageId
@@ -64,6 +65,7 @@ class Sums:
     deleted: int
     stale: int
     known_at: datetime | None
+    sources: Mapping[Source, int]
 
     @property
     def expected(self) -> int:
@@ -79,32 +81,36 @@ class Sums:
 def sums(conn: Connection, channels: Sequence[ChannelId] | None = None) -> list[Sums]:
     """The ledgers of these channels, or of all, by channel id."""
     c, m, a = coverage.c, messages.c, absences.c
-    service = func.coalesce(func.sum(case((m.kind == MessageKind.SERVICE.value, 1), else_=0)), 0)
     query = select(coverage).order_by(c.channel_id)
     if channels is not None:
         query = query.where(c.channel_id.in_(channels))
     found = []
     for row in conn.execute(query).all():
         channel_id, stand = ChannelId(row.channel_id), Stand(*row[1:])
-        here = (m.channel_id == channel_id, m.message_id >= stand.start)
-        count, services, seen_at = conn.execute(
-            select(func.count(), service, func.max(m.first_seen_at)).where(*here)
-        ).one()
-        gone, known_at = conn.execute(
-            select(func.coalesce(func.sum(a.last - a.first + 1), 0), func.max(a.known_at)).where(
-                a.channel_id == channel_id, a.first >= stand.start
-            )
-        ).one()
+        kept = conn.execute(
+            select(m.kind, m.source, func.count(), func.max(m.first_seen_at))
+            .where(m.channel_id == channel_id, m.message_id >= stand.start)
+            .group_by(m.kind, m.source)
+        ).all()
+        gone = conn.execute(
+            select(a.source, func.sum(a.last - a.first + 1), func.max(a.known_at))
+            .where(a.channel_id == channel_id, a.first >= stand.start)
+            .group_by(a.source)
+        ).all()
+        sources: Counter[Source] = Counter()
+        for source, count in [(k[1], k[2]) for k in kept] + [(g[0], g[1]) for g in gone]:
+            sources[Source(source)] += count
         found.append(
             Sums(
                 channel_id=channel_id,
                 start=MessageId(stand.start),
                 top=MessageId(stand.top),
-                recorded=count - services,
-                service=services,
-                deleted=gone,
+                recorded=sum(k[2] for k in kept if k[0] == MessageKind.MESSAGE),
+                service=sum(k[2] for k in kept if k[0] == MessageKind.SERVICE),
+                deleted=sum(g[1] for g in gone),
                 stale=(stand.stale_upto or 0) - (stand.stale_after or 0),
-                known_at=max((at for at in (seen_at, known_at) if at is not None), default=None),
+                known_at=max([k[3] for k in kept] + [g[2] for g in gone], default=None),
+                sources=dict(sources),
             )
         )
     return found

@@ -121,7 +121,7 @@ def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch])
             conn.execute(statement, rows)
     after = _account(conn, before, changes, batches)
     media.lose(conn, changes.lost)
-    outcomes = media.outcomes(conn, changes.carried)
+    outcomes = media.outcomes(conn, changes.carried.keys() | changes.lost.keys())
     matched = [s for s in changes.sightings if outcomes[s.media_id] == MediaOutcome.MATCH]
     return Recorded(
         new=changes.new,
@@ -266,8 +266,8 @@ def _add(changes: _Changes, known: dict[Key, _Known], version: str, message: Mes
             changes.lost[media_id] = at
     if before.media_id is not None and before.media_id != media_id:
         changes.lost[before.media_id] = at
-    before.edited_at, before.counters, before.media_id = edited_at, message.counters, media_id
-    before.as_of = message.as_of
+    before.edited_at = before.edited_at if edited_at is None else edited_at
+    before.as_of, before.counters, before.media_id = message.as_of, message.counters, media_id
     return new
 
 

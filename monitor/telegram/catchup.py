@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from monitor.model import Backfill, Batch, ChannelId, Coverage, MessageId, Source, Span
 from monitor.ports import Store
-from monitor.telegram import history
-from monitor.telegram.changes import LIMIT, TooLong, changes
+from monitor.telegram import changes, history
+from monitor.telegram.changes import LIMIT, TooLong
 from monitor.telegram.client import Connection
 from monitor.telegram.history import Contexts, Newest
 from monitor.telegram.live import Live
@@ -96,11 +96,13 @@ class CatchUp:
         return await self.store.coverage(channel)
 
     async def _begin(self, channel: ChannelId, newest: Newest | None, backfill: Backfill) -> None:
-        newest = newest or await history.newest(self.connection, channel)
+        if newest is None:
+            asked = changes.newest if self.connection.session.bot else history.newest
+            newest = await asked(self.connection, channel)
         start = 1
         if backfill.messages is not None:
             start = max(1, newest.top - backfill.messages + 1)
-        elif backfill.since is not None:
+        elif backfill.since is not None and not self.connection.session.bot:
             start = await history.first_since(self.connection, channel, backfill.since)
         await self.store.begin(channel, MessageId(start), newest.top, newest.position)
         self.live.reach(channel, newest.position)
@@ -113,7 +115,7 @@ class CatchUp:
         if newest is not None and not 0 < newest.position - position <= LIMIT:
             await self._jump(channel, coverage, position, newest)
             return
-        reading = changes(
+        reading = changes.changes(
             self.connection, channel, max(position, 1), contexts=self.contexts, references=self.references
         )
         try:

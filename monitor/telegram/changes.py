@@ -35,14 +35,9 @@ async def changes(
 
     Raises TooLong, ChannelError, FloodWait, SourceUnavailable.
     """
-    place = types.InputChannel(channel_id, connection.session.peers[channel_id])
     limit = BOT_LIMIT if connection.session.bot else LIMIT
     while True:
-        answer = await connection.call(
-            functions.updates.GetChannelDifferenceRequest(
-                channel=place, filter=types.ChannelMessagesFilterEmpty(), pts=position, limit=limit
-            )
-        )
+        answer = await _difference(connection, channel_id, position, limit)
         if isinstance(answer, types.updates.ChannelDifferenceTooLong):
             raise TooLong(_newest(answer))
         if isinstance(answer, types.updates.ChannelDifferenceEmpty):
@@ -62,6 +57,27 @@ async def changes(
         if answer.final or answer.pts <= position:
             return
         position = answer.pts
+
+
+async def newest(connection: Connection, channel_id: ChannelId) -> Newest:
+    """Where a channel stands now, for a bot, which is refused history and dialogs: everything since the beginning
+    is too long to tell, unless there is next to nothing. Raises ChannelError, FloodWait, SourceUnavailable."""
+    answer = await _difference(connection, channel_id, position=1, limit=1)
+    if isinstance(answer, types.updates.ChannelDifferenceTooLong):
+        return _newest(answer)
+    ids = [m.id for m in getattr(answer, "new_messages", ())]
+    return Newest(MessageId(max(ids, default=0)), answer.pts)
+
+
+async def _difference(connection: Connection, channel_id: ChannelId, position: int, limit: int) -> Any:
+    return await connection.call(
+        functions.updates.GetChannelDifferenceRequest(
+            channel=types.InputChannel(channel_id, connection.session.peers[channel_id]),
+            filter=types.ChannelMessagesFilterEmpty(),
+            pts=position,
+            limit=limit,
+        )
+    )
 
 
 def _newest(answer: Any) -> Newest:

@@ -10,33 +10,21 @@ asked for.
 import asyncio
 import contextlib
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from telethon import TelegramClient
-from telethon.crypto import rsa
+from telethon.errors.common import AuthKeyNotFound
 
 from monitor import __version__
-from monitor.errors import ConfigError, FloodWait, SessionRevoked, SourceUnavailable
+from monitor.errors import FatalError, FloodWait, SessionRevoked, SourceUnavailable
 from monitor.model import AccountReason, AccountState, Conduct
-from monitor.telegram.answers import listen, method, note, settled
+from monitor.telegram.answers import listen, method, note_pause, note_state, settled
 from monitor.telegram.failures import map_error
-from monitor.telegram.politeness import FETCH, PATIENCE, Politeness
+from monitor.telegram.politeness import PATIENCE, Politeness
+from monitor.telegram.reach import proxy, trust
 from monitor.telegram.session import StoredSession
-
-__all__ = [
-    "PATIENCE",
-    "Client",
-    "Connection",
-    "Credentials",
-    "Endpoint",
-    "Sink",
-    "connect",
-    "resolved",
-    "trust",
-]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +32,8 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that a request may take, beyond any pause that the platform asks for."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
+KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds to wait before each further attempt with an auth key that the platform says it does not know."""
 
 Sink = Callable[[Any], None]
 """Takes one container of updates as it came from the wire."""
@@ -71,16 +61,6 @@ class Credentials:
         return f"Credentials(api_id={self.api_id})"
 
 
-def resolved(host: str) -> str:
-    """The address behind a host's name, asked while names can still be resolved. Raises ConfigError."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as e:
-        raise ConfigError(f"telegram: the host {host} cannot be resolved; write an address") from e
-    # The older family first: what listens on a name's IPv4 address alone is common, the reverse is not.
-    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
-
-
 class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
     """Telethon's client with its loop of updates replaced by one that only passes them on."""
 
@@ -103,6 +83,8 @@ class Connection:
         self.client = client
         self.session = session
         self.politeness = politeness
+        self.attached = contextlib.AsyncExitStack()
+        """Closed first when the connection is."""
         self._lost = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -125,76 +107,62 @@ class Connection:
         while True:
             await self.politeness.permit(name)
             try:
-                return await self._answer(self.client(request), name)
+                return await self.during(self.client(request), name)
             except FloodWait as e:
                 if e.seconds > PATIENCE:
                     raise
 
-    async def next_chunk(self, chunks: AsyncIterator[Any]) -> bytes | None:
-        """The next bytes of a download, None at its end.
+    async def ask(self, request: Any, sender: Any, lost: "asyncio.Future[None] | None" = None) -> Any:
+        """The answer of a data centre that Telethon's `sender` leads to; `lost` resolves when that ends.
 
-        Raises as `call` does, and FloodWait at once: the download must be opened again after the pause,
-        which the next call waits out.
+        Raises as `call` does, and FloodWait also for a short pause: after it something else may be asked for.
         """
-        await self.politeness.permit(FETCH)
-        try:
-            return bytes(await self._answer(anext(chunks), FETCH))
-        except StopAsyncIteration:
-            return None
+        name = method(request)
+        await self.politeness.permit(name)
+        return await self.during(self.client._call(sender, request), name, lost, home=lost is None)
 
-    async def _answer(self, pending: Any, name: str) -> Any:
+    async def during(
+        self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None, *, home: bool = True
+    ) -> Any:
+        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does.
+
+        What the account's own data centre, its `home`, says of the account is put on record.
+        """
         # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
         self.client._flood_waited_requests.clear()
         asked = asyncio.get_running_loop().time()
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
         task = asyncio.ensure_future(settled(pending))
+        ends = {self._lost} if lost is None else {self._lost, lost}
         try:
-            await asyncio.wait(
-                {task, self._lost}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({task, *ends}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                why = (
-                    "the connection ended"
-                    if self._lost.done()
-                    else f"no answer within {ANSWER_TIMEOUT:.0f} s"
-                )
+                ended = any(end.done() for end in ends)
+                why = "the connection ended" if ended else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 raise SourceUnavailable(f"{name}: {why}")
             listen(self.politeness, self.client, asked)
             return task.result().unwrap()
-        except (StopAsyncIteration, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
         except Exception as e:
             mapped = map_error(e, name)
             if mapped is None or mapped is e:
                 raise
-            await note(self.politeness, e, mapped, name)
+            await note_pause(self.politeness, e, mapped, name)
+            if home:
+                await note_state(self.politeness, e)
             raise mapped from e
         finally:
             task.cancel()
 
     async def close(self) -> None:
         """Disconnect; what was pending is cancelled."""
+        await self.attached.aclose()
         with contextlib.suppress(Exception):
             await self.client.disconnect()
         self._lost.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._lost
-
-
-def trust(public_key: bytes) -> None:
-    """Add a data centre's RSA key to those that Telethon accepts. Raises ConfigError for what is no such key."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    try:
-        key = serialization.load_pem_public_key(public_key)
-    except ValueError as e:
-        raise ConfigError("telegram.server.public_key: is not a public key in PEM (PKCS#1 or SPKI)") from e
-    if not isinstance(key, RSAPublicKey):
-        raise ConfigError("telegram.server.public_key: is not an RSA key")
-    # Telethon reads PKCS#1 alone.
-    pkcs1 = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
-    rsa.add_key(pkcs1.decode("ascii"), old=False)
 
 
 @contextlib.asynccontextmanager
@@ -205,18 +173,84 @@ async def connect(
     *,
     sink: Sink | None = None,
     signed_in: bool = True,
+    key_pauses: Sequence[float] = KEY_PAUSES,
     politeness: Politeness | None = None,
 ) -> AsyncIterator[Connection]:
     """A connection for as long as the block lasts; with `signed_in` one whose account is signed in.
 
-    Without `politeness` there are no budgets, and pauses are obeyed and not on record. Raises
-    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in,
-    FloodWait and AccountFrozen when it may not connect now.
+    A key that the platform does not know is tried again after each of `key_pauses` (seconds): now and then it
+    is found again. Without `politeness` there are no budgets, and pauses are obeyed and not on record. Raises
+    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in or
+    its key is lost, FloodWait and AccountFrozen when it may not connect now.
     """
-    if politeness is None:
-        politeness = Politeness(Conduct(session.account), {})
+    politeness = politeness or Politeness(Conduct(session.account), {})
+    try:
+        client = await _reached(session, credentials, endpoint, sink, key_pauses, politeness, signed_in)
+    except FatalError as e:
+        await note_state(politeness, e.__cause__)
+        raise
+    connection = Connection(client, session, politeness)
+    try:
+        if signed_in:
+            await _identify(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _identify(connection: Connection) -> None:
+    """Find out who is signed in. Raises SessionRevoked when nobody is."""
+    session, politeness = connection.session, connection.politeness
+    me = await connection.during(connection.client.get_me(), "users.getUsers")
+    if me is None:
+        await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
+        raise SessionRevoked(
+            f"account {session.account} is not signed in; run: monitor login {session.account}"
+        )
+    session.signed_in(me.id, bool(me.bot))
+    if politeness.state is not AccountState.ACTIVE:
+        await politeness.became(AccountState.ACTIVE)
+
+
+async def _reached(
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    sink: Sink | None,
+    key_pauses: Sequence[float],
+    politeness: Politeness,
+    signed_in: bool,
+) -> Client:
+    """A client that has reached the platform, with the session's key or one that is found again."""
     if signed_in:
         await politeness.connecting()
+    pauses = iter(key_pauses)
+    while True:
+        session.restore()
+        try:
+            return await _connected(session, credentials, endpoint, sink, politeness)
+        except AuthKeyNotFound as e:
+            pause = next(pauses, None)
+            if pause is None:
+                raise SessionRevoked(
+                    f"account {session.account}: the platform does not know its key any more; "
+                    f"run: monitor login {session.account}"
+                ) from e
+            log.warning(
+                "the platform does not know the account's key; it is tried again",
+                extra={"account": session.account, "seconds": int(pause)},
+            )
+            await asyncio.sleep(pause)
+
+
+async def _connected(
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    sink: Sink | None,
+    politeness: Politeness,
+) -> Client:
+    """A client that has reached the platform. Raises AuthKeyNotFound, and what `map_error` makes of the rest."""
     if endpoint is not None:
         trust(endpoint.public_key)
         # A session that has moved to another data centre stays there; one at this one follows its address.
@@ -228,7 +262,7 @@ async def connect(
         credentials.api_hash,
         # Telethon turns to the platform's own address when this does not fit the session's.
         use_ipv6=":" in (session.server_address or ""),
-        proxy=_proxy(credentials.proxy),
+        proxy=proxy(credentials.proxy),
         timeout=int(CONNECT_TIMEOUT),
         connection_retries=1,
         request_retries=1,
@@ -250,43 +284,17 @@ async def connect(
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
         listen(politeness, client, asked)
-    except Exception as e:
+    except BaseException as e:
         listen(politeness, client, asked)
         with contextlib.suppress(Exception):
             await client.disconnect()
-        mapped = map_error(e, "connect")
+        with contextlib.suppress(Exception):
+            # It keeps the error too; one that nobody takes ends in the log, with its traceback.
+            async with asyncio.timeout(1):
+                await client.disconnected
+        mapped = None if isinstance(e, AuthKeyNotFound) else map_error(e, "connect")
         if mapped is None:
             raise
-        await note(politeness, e, mapped, "help.getConfig")
+        await note_pause(politeness, e, mapped, "help.getConfig")
         raise mapped from e
-    connection = Connection(client, session, politeness)
-    try:
-        if signed_in:
-            me = await connection._answer(client.get_me(), "users.getUsers")
-            if me is None:
-                await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
-                raise SessionRevoked(
-                    f"account {session.account} is not signed in; run: monitor login {session.account}"
-                )
-            session.signed_in(me.id, bool(me.bot))
-            if politeness.state is not AccountState.ACTIVE:
-                await politeness.became(AccountState.ACTIVE)
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _proxy(url: str | None) -> dict[str, Any] | None:
-    """What Telethon wants to know of socks5://[user:password@]host:port."""
-    if url is None:
-        return None
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return {
-        "proxy_type": "socks5",
-        "addr": parts.hostname,
-        "port": parts.port,
-        "username": parts.username,
-        "password": parts.password,
-    }
+    return client

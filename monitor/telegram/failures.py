@@ -28,7 +28,6 @@ _REVOKED = (
     errors.SessionPasswordNeededError,
     errors.SessionRevokedError,
     errors.UserDeactivatedError,
-    AuthKeyNotFound,
 )
 _BANNED = (errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
 _FROZEN = (errors.FrozenMethodInvalidError, errors.FrozenParticipantMissingError, *_BANNED)
@@ -39,10 +38,15 @@ _PASSING = (
     errors.RpcMcgetFailError,
     errors.InterdcCallErrorError,
     errors.InterdcCallRichErrorError,
+    # What the platform has lost it may find again: `connect` tries for a while.
+    AuthKeyNotFound,
     SecurityError,
     InvalidBufferError,
+    # The connection ended in the middle of a packet, or before one (asyncio.IncompleteReadError).
+    EOFError,
     OSError,
     TimeoutError,
+    EOFError,
 )
 _REFUSED = {
     errors.InviteRequestSentError: Refusal.JOIN_REQUEST,

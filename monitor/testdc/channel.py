@@ -50,6 +50,7 @@ class Channel:
         self.fake: bool = traits.pop("fake", False)
         self.about: str = traits.pop("about", "")
         self.linked: Channel | None = traits.pop("linked", None)
+        self.difference_limit: int | None = traits.pop("difference_limit", None)
         if traits:
             raise TypeError(f"unknown trait {', '.join(traits)}")
         self.restriction: tuple[tuple[str, str, str], ...] = ()
@@ -217,6 +218,12 @@ class Channel:
             self.members[user.id] = self._world.seconds(None)
             self.participants += 1
             self._touch([user.id])
+
+    def add_bot(self, bot: User) -> None:
+        """The owner makes a bot an administrator: the only way in for a bot. Raises ValueError for a person."""
+        if not bot.bot:
+            raise ValueError(f"{bot.label} is no bot")
+        self.join(bot)
 
     def leave(self, user: User) -> None:
         """The user is no member any more."""

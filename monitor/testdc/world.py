@@ -46,6 +46,8 @@ class World:
         self.references = FileReferences(clock, self._secret, REFERENCE_LIFE)
         # More private messages than this in one difference are answered with "too long".
         self.account_difference_limit = ACCOUNT_DIFFERENCE_LIMIT
+        # More changes of a channel than this are "too long", whatever limit the client gives; None: its limit.
+        self.channel_difference_limit: int | None = None
         self._listeners: list[Callable[[Event], None]] = []
         self._hashes: dict[tuple[int, int], int] = {}
 
@@ -61,9 +63,11 @@ class World:
         last_name: str | None = None,
         username: str | None = None,
         dc: int = 1,
+        token: str | None = None,
+        scans_after: float | None = None,
     ) -> User:
-        """A user. With a phone and a code it may sign in at data centre `dc`, with a password in two steps.
-        Raises ValueError where the name is taken."""
+        """A user. With a phone and a code it may sign in at data centre `dc`, with a password in two steps; with
+        `scans_after` it accepts login tokens by itself. Raises ValueError where the name is taken."""
         self.check_name(username)
         user = User(
             5_000_000_000 + 7 * len(self.users) + 1,
@@ -74,9 +78,16 @@ class World:
             code,
             password,
             dc,
+            token,
+            scans_after,
         )
         self.users[user.id] = user
         return user
+
+    def bot(self, token: str, username: str | None = None, *, first_name: str = "Bot", dc: int = 1) -> User:
+        """A bot, which signs in with its token. It hears of channels whose owner added it: `Channel.add_bot`.
+        Raises ValueError where the name is taken."""
+        return self.user(first_name=first_name, username=username, dc=dc, token=token)
 
     def channel(
         self,
@@ -91,7 +102,7 @@ class World:
     ) -> Channel:
         """A channel, or with kind ``group`` a public group. `access` is ``public``, ``request`` (public name,
         joining must be approved) or ``private`` (no name). `traits`: noforwards, verified, scam, fake, about,
-        linked (another channel)."""
+        linked (another channel), difference_limit (its own `World.channel_difference_limit`)."""
         self.check_name(username)
         channel = Channel(
             self,
@@ -185,6 +196,10 @@ class World:
         """The user who signs in with that number; a leading plus and spaces do not matter."""
         wanted = _digits(phone)
         return next((user for user in self.users.values() if user.phone == wanted), None)
+
+    def by_token(self, token: str) -> User | None:
+        """The bot that signs in with that token."""
+        return next((user for user in self.users.values() if user.token == token), None)
 
     def by_name(self, username: str) -> User | Channel | None:
         """Who bears a public name now; case does not matter. A closed channel has lost its name."""

@@ -10,6 +10,7 @@ from monitor.model import (
     Batch,
     Counters,
     EventType,
+    Examined,
     Forward,
     Match,
     MediaId,
@@ -243,6 +244,28 @@ async def test_media_that_no_message_carries_any_more_is_gone(opened: Opened) ->
     assert (await opened.store.totals()).media_pending == 1
 
 
+async def test_media_gone_from_one_message_is_asked_for_through_another(opened: Opened) -> None:
+    await opened.store.record([batch(*(message(number, media=picture(5)) for number in (1, 2, 3)))])
+    await opened.store.examined(through(3))
+    assert await opened.store.pending_media([CHANNEL], 10) == []
+    # The platform was ahead of the news that the message is no more.
+    assert (await opened.store.record([gone(3, at=later(1))])).media_pending
+    assert [i.message_id for i in await opened.store.pending_media([CHANNEL], 10)] == [2]
+    # The news came while the platform was asked.
+    await opened.store.record([gone(2, at=later(2))])
+    await opened.store.examined(through(2))
+    assert [i.message_id for i in await opened.store.pending_media([CHANNEL], 10)] == [1]
+    await opened.store.examined(through(1))
+    assert await opened.store.pending_media([CHANNEL], 10) == []
+    await opened.store.record([gone(1, at=later(3))])
+    assert await opened.reader.media_outcomes() == {MediaOutcome.GONE: 1}
+
+
+def through(number: int) -> Examined:
+    """The outcome of item 5, which the message turned out not to carry."""
+    return Examined(MediaId(5), MediaOutcome.GONE, later(9), channel_id=CHANNEL, message_id=MessageId(number))
+
+
 async def test_media_without_bytes_does_not_wait(opened: Opened) -> None:
     poll = message(1, media=MediaRef(MediaKind.POLL))
     assert not (await opened.store.record([batch(poll)])).media_pending
@@ -267,7 +290,7 @@ async def test_another_sighting_brings_back_what_could_not_be_fetched(
     matches = (PDQ,) if outcome is MediaOutcome.MATCH else ()
     await opened.store.examined(dataclasses.replace(settled(5, outcome), matches=matches))
     recorded = await opened.store.record([batch(message(2, media=picture(5)))])
-    retried = outcome in (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+    retried = outcome.value in ("gone", "failed", "empty", "incomplete")
     assert recorded.media_pending is retried
     assert [i.message_id for i in await opened.store.pending_media([CHANNEL], 10)] == ([2] if retried else [])
 

@@ -23,7 +23,7 @@ from tests.contract.conftest import Factory
 from tests.contract.making import CHANNEL, OTHER, PDQ, cursor, later, message, picture, span
 
 Key = tuple[int, int]
-RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY, MediaOutcome.INCOMPLETE)
 
 
 @dataclass
@@ -43,9 +43,11 @@ class Plain:
     tops: dict[int, int] = field(default_factory=dict)
     media: dict[int, MediaOutcome] = field(default_factory=dict)
     flags: set[tuple[int, int, int]] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
 
     def record(self, batches: list[Batch]) -> tuple[int, int]:
         new, flags = 0, len(self.flags)
+        self.lost.clear()
         for batch in batches:
             came = {m.message_id for m in batch.messages}
             for m in batch.messages:
@@ -53,6 +55,7 @@ class Plain:
                 told = self.absent.pop((batch.channel_id, m.message_id), None)
                 if told is not None:
                     self.rows[batch.channel_id, m.message_id].deleted = told
+                    self.loses(self.rows[batch.channel_id, m.message_id])
             for number in batch.deleted:
                 self.delete((batch.channel_id, number), batch.seen_at, batch.seen_at)
             span = range(batch.span.after + 1, batch.span.upto + 1) if batch.span else range(0)
@@ -62,12 +65,11 @@ class Plain:
             top = max(self.tops.get(batch.channel_id, 0), batch.top, *came, *batch.deleted, *span, 0, 0)
             self.tops[batch.channel_id] = top
         for item, outcome in self.media.items():
-            carried = any(
-                r.newest.media and r.newest.media.media_id == item and r.deleted is None
-                for r in self.rows.values()
-            )
+            carried = bool(self.carriers(item))
             if outcome is MediaOutcome.PENDING and not carried:
                 self.media[item] = MediaOutcome.GONE
+            elif outcome is MediaOutcome.GONE and carried and item in self.lost:
+                self.media[item] = MediaOutcome.PENDING
         return new, len(self.flags) - flags
 
     def delete(self, key: Key, at: datetime | None, told: datetime | None) -> None:
@@ -76,12 +78,24 @@ class Plain:
             self.absent[key] = self.absent.get(key) or told
         elif row.deleted is None:
             row.deleted = at
+            self.loses(row)
 
     def cursor(self, channel: int) -> int:
         number = 0
         while (channel, number + 1) in self.rows or (channel, number + 1) in self.absent:
             number += 1
         return number
+
+    def carriers(self, item: int) -> set[Key]:
+        return {
+            key
+            for key, row in self.rows.items()
+            if row.newest.media and row.newest.media.media_id == item and row.deleted is None
+        }
+
+    def loses(self, row: Row) -> None:
+        if row.newest.media and row.newest.media.media_id is not None:
+            self.lost.add(row.newest.media.media_id)
 
     def upsert(self, m: MessageRecord) -> int:
         key = (m.channel_id, m.message_id)
@@ -95,7 +109,11 @@ class Plain:
             elif outcome in RETRIED:
                 self.media[m.media.media_id] = MediaOutcome.PENDING
         if row:
+            if row.newest.media != m.media:
+                self.loses(row)
             row.newest = replace(m, edited_at=m.edited_at or row.newest.edited_at)
+            if row.deleted:
+                self.loses(row)
             return 0
         self.rows[key] = Row(m, m)
         return 1
@@ -108,16 +126,19 @@ class Plain:
     def examined(self, outcome: Examined) -> int:
         if self.media.get(outcome.media_id, MediaOutcome.MATCH) is MediaOutcome.MATCH:
             return 0
+        asked, carriers = (outcome.channel_id, outcome.message_id), self.carriers(outcome.media_id)
+        if outcome.outcome is MediaOutcome.GONE and outcome.message_id and carriers and asked not in carriers:
+            return 0
         self.media[outcome.media_id] = outcome.outcome
         if outcome.outcome is not MediaOutcome.MATCH:
             return 0
-        carriers = {
+        flagged = {
             (*key, outcome.media_id)
             for key, row in self.rows.items()
             if row.newest.media and row.newest.media.media_id == outcome.media_id
         }
-        new = len(carriers - self.flags)
-        self.flags |= carriers
+        new = len(flagged - self.flags)
+        self.flags |= flagged
         return new
 
 
@@ -160,7 +181,9 @@ def batches(draw: st.DrawFn) -> Batch:
 def outcomes(draw: st.DrawFn) -> Examined:
     outcome = draw(st.sampled_from([o for o in MediaOutcome if o is not MediaOutcome.PENDING]))
     matches = (PDQ,) if outcome is MediaOutcome.MATCH else ()
-    return Examined(MediaId(draw(media_ids)), outcome, draw(times), 10, "x", matches)
+    asked = draw(st.none() | ids.map(MessageId))
+    at, item, channel = draw(times), MediaId(draw(media_ids)), draw(channels)
+    return Examined(item, outcome, at, 10, "x", matches, channel if asked else None, asked)
 
 
 steps = st.lists(st.lists(batches(), max_size=3) | outcomes(), min_size=1, max_size=8)

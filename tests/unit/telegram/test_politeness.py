@@ -275,14 +275,6 @@ async def test_those_who_wait_do_not_strike_at_once(machine: Machine) -> None:
     assert len(seconds) > 5
 
 
-async def test_a_pause_before_exporting_an_authorization_holds_files_back(machine: Machine) -> None:
-    politeness = await machine.connect()
-    await politeness.flooded("auth.exportAuthorization", 1000)
-    with pytest.raises(FloodWait):
-        await politeness.permit(FETCH)
-    await politeness.permit(HISTORY)
-
-
 async def test_no_connection_is_made_before_the_end_of_a_pause(machine: Machine) -> None:
     await (await machine.connect()).flooded("help.getConfig", 1000)
     with pytest.raises(FloodWait):
