@@ -6,8 +6,8 @@ MonitorError
 ├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty,
 │                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
-├ RetryableError  FloodWait(seconds), SourceUnavailable, MediaUnavailable,
-│                 StoreBusy; FloodWait: also PeerFlood, BudgetSpent        back off
+├ RetryableError  FloodWait(seconds) and its PeerFlood, BudgetSpent;
+│                 SourceUnavailable, MediaUnavailable, StoreBusy             back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
 │                 StoreUnavailable, NoNetwork                                exit 3

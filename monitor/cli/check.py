@@ -178,13 +178,9 @@ async def _accounts(config: "Config") -> list[Finding]:
                 async with open_reader(config.database) as reader:
                     saved, conduct = await reader.session(account.name), await reader.conduct(account.name)
             session = StoredSession(account.name, saved and unseal(saved, config.sealing_key()))
-            async with connect(
-                session,
-                prepare.credentials(config, account.name),
-                prepare.endpoint(config),
-                key_pauses=(),
-                politeness=Politeness(conduct, {}, boot=boot()),
-            ):
+            identity, server = prepare.credentials(config, account.name), prepare.endpoint(config)
+            polite = Politeness(conduct, {}, boot=boot())
+            async with connect(session, identity, server, key_pauses=(), politeness=polite):
                 findings.append(Finding(what, "ok", "connected and signed in"))
         except SourceUnavailable as e:
             findings.append(Finding(what, "error", f"the platform cannot be reached: {e}", 3))

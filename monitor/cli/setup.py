@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from monitor.config import Account, Config
     from monitor.model import Scalar, SessionState
     from monitor.telegram.client import Credentials, Endpoint
-    from monitor.telegram.politeness import Politeness
     from monitor.telegram.session import StoredSession
 
 TEMPLATE = """\
@@ -179,12 +178,9 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
     with sole(config.state):
         async with open_store(config.database) as store:
             saved = await store.session(account.name)
-            politeness = await Politeness.load(account.name, {}, store)
             try:
                 already = await _still_signed_in(saved, sealing, identity, server)
-                session = already or await _sign_in(config, account, qr, identity, server, politeness)
-                # Who was frozen or signed out is given another chance.
-                await politeness.became(AccountState.ACTIVE)
+                session = already or await _sign_in(config, account, qr, identity, server)
             except SourceUnavailable as e:
                 raise NoNetwork(
                     f"the platform cannot be reached; check the network and telegram: ({e})"
@@ -197,6 +193,10 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
             state = session.state()
             if state is not None:
                 await store.save_session(seal(state, sealing))
+            politeness = await Politeness.load(account.name, {}, store)
+            if politeness.state is not AccountState.ACTIVE:
+                # Whoever was frozen or signed out is given another chance.
+                await politeness.became(AccountState.ACTIVE)
             if not already:
                 body: dict[str, Scalar] = {"account": account.name, "user_id": session.user_id}
                 await store.append(EventType.SIGNED_IN, body, now())
@@ -226,12 +226,7 @@ async def _still_signed_in(
 
 
 async def _sign_in(
-    config: "Config",
-    account: "Account",
-    qr: bool,
-    identity: "Credentials",
-    server: "Endpoint | None",
-    politeness: "Politeness",
+    config: "Config", account: "Account", qr: bool, identity: "Credentials", server: "Endpoint | None"
 ) -> "StoredSession":
     """A new session, signed in under a key of its own."""
     from monitor.telegram.client import connect
@@ -245,9 +240,7 @@ async def _sign_in(
 
     session, scan = StoredSession(account.name), Scan(_ask, _show)
     sink = scan if qr else None
-    async with connect(
-        session, identity, server, sink=sink, signed_in=False, politeness=politeness
-    ) as connection:
+    async with connect(session, identity, server, sink=sink, signed_in=False) as connection:
         if qr:
             await sign_in(connection, scan.way)
         else:

@@ -23,15 +23,19 @@ def method(request: Any) -> str:
     return name if room == "functions" else f"{room}.{name}"
 
 
-async def note(politeness: Politeness, error: BaseException, mapped: MonitorError, name: str) -> None:
-    """Put on record what the platform's refusal says of the account."""
+async def note_pause(politeness: Politeness, error: BaseException, mapped: MonitorError, name: str) -> None:
+    """Put on record the pause that the platform asks for in a foreign error, if it does."""
     if isinstance(mapped, PeerFlood):
         await politeness.peer_flood()
     elif isinstance(mapped, FloodWait):
         # The library asks a few things by itself on the way: the pause is for what was refused.
         refused = getattr(error, "request", None)
         await politeness.flooded(name if refused is None else method(refused), mapped.seconds)
-    elif (found := standing(error)) is not None:
+
+
+async def note_state(politeness: Politeness, error: BaseException | None) -> None:
+    """Put on record what a foreign error says of the account, if it does."""
+    if error is not None and (found := standing(error)) is not None:
         await politeness.became(*found)
 
 
@@ -59,7 +63,7 @@ class Outcome:
 
 
 async def settled(pending: Any) -> Outcome:
-    """Await; turn Telethon's cancelling of its own futures, and the end of an iterator, into values."""
+    """Await; turn Telethon's cancelling of its own futures into a value."""
     try:
         return Outcome(value=await pending)
     except asyncio.CancelledError:
@@ -67,5 +71,5 @@ async def settled(pending: Any) -> Outcome:
         if task is not None and task.cancelling():
             raise
         return Outcome(error=ConnectionError())
-    except (Exception, StopAsyncIteration) as e:
+    except Exception as e:
         return Outcome(error=e)

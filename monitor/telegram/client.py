@@ -2,8 +2,9 @@
 
 Telethon is left to speak MTProto. What it would decide by itself is decided here instead: it does not
 reconnect (the owner does, and then looks for what was missed), does not sleep through flood waits (they
-are obeyed to the second, by kind of request), and does not ask for differences of updates on its own
-(docs/decisions/0003): no request leaves about a channel that was not asked for.
+are obeyed to the second, by kind of request: monitor.telegram.politeness), and does not ask for
+differences of updates on its own (docs/decisions/0003): no request leaves about a channel that was not
+asked for.
 """
 
 import asyncio
@@ -17,9 +18,9 @@ from telethon import TelegramClient
 from telethon.errors.common import AuthKeyNotFound
 
 from monitor import __version__
-from monitor.errors import FloodWait, SessionRevoked, SourceUnavailable
+from monitor.errors import FatalError, FloodWait, SessionRevoked, SourceUnavailable
 from monitor.model import AccountReason, AccountState, Conduct
-from monitor.telegram.answers import listen, method, note, settled
+from monitor.telegram.answers import listen, method, note_pause, note_state, settled
 from monitor.telegram.failures import map_error
 from monitor.telegram.politeness import PATIENCE, Politeness
 from monitor.telegram.reach import proxy, trust
@@ -118,10 +119,15 @@ class Connection:
         """
         name = method(request)
         await self.politeness.permit(name)
-        return await self.during(self.client._call(sender, request), name, lost)
+        return await self.during(self.client._call(sender, request), name, lost, home=lost is None)
 
-    async def during(self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None) -> Any:
-        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does."""
+    async def during(
+        self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None, *, home: bool = True
+    ) -> Any:
+        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does.
+
+        What the account's own data centre, its `home`, says of the account is put on record.
+        """
         # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
         self.client._flood_waited_requests.clear()
         asked = asyncio.get_running_loop().time()
@@ -142,7 +148,9 @@ class Connection:
             mapped = map_error(e, name)
             if mapped is None or mapped is e:
                 raise
-            await note(self.politeness, e, mapped, name)
+            await note_pause(self.politeness, e, mapped, name)
+            if home:
+                await note_state(self.politeness, e)
             raise mapped from e
         finally:
             task.cancel()
@@ -172,23 +180,58 @@ async def connect(
 
     A key that the platform does not know is tried again after each of `key_pauses` (seconds): now and then it
     is found again. Without `politeness` there are no budgets, and pauses are obeyed and not on record. Raises
-    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in or its
-    key is lost, FloodWait and AccountFrozen when it may not connect now.
+    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in or
+    its key is lost, FloodWait and AccountFrozen when it may not connect now.
     """
-    if politeness is None:
-        politeness = Politeness(Conduct(session.account), {})
+    politeness = politeness or Politeness(Conduct(session.account), {})
+    try:
+        client = await _reached(session, credentials, endpoint, sink, key_pauses, politeness, signed_in)
+    except FatalError as e:
+        await note_state(politeness, e.__cause__)
+        raise
+    connection = Connection(client, session, politeness)
+    try:
+        if signed_in:
+            await _identify(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _identify(connection: Connection) -> None:
+    """Find out who is signed in. Raises SessionRevoked when nobody is."""
+    session, politeness = connection.session, connection.politeness
+    me = await connection.during(connection.client.get_me(), "users.getUsers")
+    if me is None:
+        await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
+        raise SessionRevoked(
+            f"account {session.account} is not signed in; run: monitor login {session.account}"
+        )
+    session.signed_in(me.id, bool(me.bot))
+    if politeness.state is not AccountState.ACTIVE:
+        await politeness.became(AccountState.ACTIVE)
+
+
+async def _reached(
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    sink: Sink | None,
+    key_pauses: Sequence[float],
+    politeness: Politeness,
+    signed_in: bool,
+) -> Client:
+    """A client that has reached the platform, with the session's key or one that is found again."""
     if signed_in:
         await politeness.connecting()
     pauses = iter(key_pauses)
     while True:
         session.restore()
         try:
-            client = await _connected(session, credentials, endpoint, sink, politeness)
-            break
+            return await _connected(session, credentials, endpoint, sink, politeness)
         except AuthKeyNotFound as e:
             pause = next(pauses, None)
             if pause is None:
-                await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
                 raise SessionRevoked(
                     f"account {session.account}: the platform does not know its key any more; "
                     f"run: monitor login {session.account}"
@@ -198,21 +241,6 @@ async def connect(
                 extra={"account": session.account, "seconds": int(pause)},
             )
             await asyncio.sleep(pause)
-    connection = Connection(client, session, politeness)
-    try:
-        if signed_in:
-            me = await connection.during(client.get_me(), "users.getUsers")
-            if me is None:
-                await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
-                raise SessionRevoked(
-                    f"account {session.account} is not signed in; run: monitor login {session.account}"
-                )
-            session.signed_in(me.id, bool(me.bot))
-            if politeness.state is not AccountState.ACTIVE:
-                await politeness.became(AccountState.ACTIVE)
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def _connected(
@@ -267,6 +295,6 @@ async def _connected(
         mapped = None if isinstance(e, AuthKeyNotFound) else map_error(e, "connect")
         if mapped is None:
             raise
-        await note(politeness, e, mapped, "help.getConfig")
+        await note_pause(politeness, e, mapped, "help.getConfig")
         raise mapped from e
     return client

@@ -36,17 +36,16 @@ SECONDS: Mapping[Budget, float] = {
 }
 """The window of each budget."""
 JOIN = "channels.joinChannel"
-FETCH = "upload.getFile"
 _BUDGETS = {
     JOIN: Budget.JOINS,
     "contacts.resolveUsername": Budget.RESOLVES,
-    FETCH: Budget.FILE_PARTS,
+    "upload.getFile": Budget.FILE_PARTS,
 }
 CONNECTING = ("help.getConfig", "users.getUsers", "updates.getState", "updates.getDifference")
 """What the library asks by itself at each connection, each of them once or twice."""
 FETCHING = ("auth.exportAuthorization", "auth.importAuthorization")
-"""What is asked before the first file of another data centre, once a connection."""
-_FREE = frozenset({"channels.leaveChannel", "messages.report", "updates.getState", *FETCHING})
+"""What is asked before the first file of each other data centre, once a connection."""
+_FREE = frozenset({"channels.leaveChannel", "messages.report", *CONNECTING, *FETCHING})
 
 
 def budget_of(method: str) -> Budget | None:
@@ -128,8 +127,7 @@ class Politeness:
 
     def wait(self, method: str) -> float:
         """Seconds for which the platform wants no such request; 0 or less when it may come."""
-        along = FETCHING if method == FETCH else ()
-        return max(self._waits.get(name, 0.0) for name in (method, *along)) - self._now()
+        return self._waits.get(method, 0.0) - self._now()
 
     async def connecting(self) -> None:
         """Return when a connection may be made. Raises FloodWait, and AccountFrozen for an account that was

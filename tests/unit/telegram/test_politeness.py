@@ -131,7 +131,16 @@ async def test_a_request_now_and_then_does_not_eat_up_an_hour(machine: Machine) 
     for _ in range(59):
         await politeness.permit(HISTORY)
         machine.wait(HOUR / 60)
-    assert await spend_all(politeness, HISTORY) >= 1000 - 2 * 59
+    assert await spend_all(await machine.connect(), HISTORY) >= 1000 - 2 * 59
+
+
+async def test_what_was_reserved_and_not_needed_is_there_for_later(machine: Machine) -> None:
+    politeness = await machine.connect()
+    for _ in range(20):
+        for _ in range(25):
+            await politeness.permit(HISTORY)
+        machine.wait(LIFE + 1)
+    assert await spend_all(politeness, HISTORY) == 1000 - 20 * 25
 
 
 async def test_a_crash_costs_the_rest_of_a_block_and_no_more(machine: Machine) -> None:
@@ -264,14 +273,6 @@ async def test_those_who_wait_do_not_strike_at_once(machine: Machine) -> None:
         assert caught.value.seconds >= 3600
         seconds.add(caught.value.seconds)
     assert len(seconds) > 5
-
-
-async def test_a_pause_before_exporting_an_authorization_holds_files_back(machine: Machine) -> None:
-    politeness = await machine.connect()
-    await politeness.flooded("auth.exportAuthorization", 1000)
-    with pytest.raises(FloodWait):
-        await politeness.permit(FETCH)
-    await politeness.permit(HISTORY)
 
 
 async def test_no_connection_is_made_before_the_end_of_a_pause(machine: Machine) -> None:
