@@ -107,7 +107,15 @@ class Clock:
 
     def __call__(self) -> float:
         """Unix seconds."""
-        return START + self._loop.time() + self.step
+        return self.true() + self.step
+
+    def true(self) -> float:
+        """Unix seconds, as a server shows them whose clock is right."""
+        return START + self._loop.time()
+
+    def passed(self) -> float:
+        """Seconds since the beginning."""
+        return self._loop.time()
 
     def utc(self) -> datetime:
         """The same as an aware datetime."""
