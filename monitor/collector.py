@@ -269,12 +269,18 @@ class Collector:
 
 
 async def collect(
-    prepared: Prepared, store: Store, hasher: Hasher | None, stop: asyncio.Event, progress: Progress
+    prepared: Prepared,
+    store: Store,
+    hasher: Hasher | None,
+    stop: asyncio.Event,
+    progress: Progress,
+    *,
+    clock: Callable[[], datetime] = now,
 ) -> None:
     """Every account of a configuration at work on a store, until `stop` is set; then intake ends, and what was
     taken in is written. Without a `hasher` only metadata is recorded. Raises FatalError."""
     config = prepared.config
-    at = now()
+    at = clock()
     await store.declare(config.declarations(), at)
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, at)
@@ -287,7 +293,7 @@ async def collect(
             config.media.max_bytes_in_flight,
             min_quality=config.matching.pdq.min_quality,
         ),
-        clock=now,
+        clock=clock,
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,

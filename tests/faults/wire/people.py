@@ -162,7 +162,7 @@ class People:
         return chance.choice(posts) if posts else None
 
     def _media(self, chance: random.Random) -> Document | Photo:
-        dc = chance.choice((1, 1, 2))
+        dc = chance.choice((1, 1, 1, 1, 2))
         draw = chance.random()
         if draw < 0.3:
             return self.world.photo(made(chance.choice(PICTURES)), dc=dc)
