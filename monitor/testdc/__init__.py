@@ -16,26 +16,31 @@ from __future__ import annotations
 
 from monitor.testdc.channel import Channel
 from monitor.testdc.cluster import Cluster
-from monitor.testdc.faults import Delay, Drop, Faults, FloodWait, Rpc
+from monitor.testdc.faults import Break, Delay, Double, Drop, Faults, FloodWait, Late, Lose, Rpc, TooLong
 from monitor.testdc.journal import Entry
 from monitor.testdc.media import Document, Photo
 from monitor.testdc.posts import Origin, Post, User
 from monitor.testdc.world import Report, World
 
 __all__ = [
+    "Break",
     "Channel",
     "Cluster",
     "Delay",
     "Document",
+    "Double",
     "Drop",
     "Entry",
     "Faults",
     "FloodWait",
+    "Late",
+    "Lose",
     "Origin",
     "Photo",
     "Post",
     "Report",
     "Rpc",
+    "TooLong",
     "User",
     "World",
 ]

@@ -50,6 +50,7 @@ class Channel:
         self.fake: bool = traits.pop("fake", False)
         self.about: str = traits.pop("about", "")
         self.linked: Channel | None = traits.pop("linked", None)
+        self.difference_limit: int | None = traits.pop("difference_limit", None)
         if traits:
             raise TypeError(f"unknown trait {', '.join(traits)}")
         self.restriction: tuple[tuple[str, str, str], ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from telethon.tl import types
 
 from monitor.testdc import keys
 from monitor.testdc.bodies import Outgoing
+from monitor.testdc.channel import Channel
 from monitor.testdc.connection import Connection
 from monitor.testdc.datacentre import DataCentre
 from monitor.testdc.dispatch import Call
@@ -106,12 +109,29 @@ class Cluster:
 
     def cut(self, dc: int | None = None, account: User | None = None) -> int:
         """Breaks connections: all, those of one data centre, or those of one account. How many it were."""
-        chosen = [
-            connection for connection, user in self._connections(dc) if account is None or user is account
-        ]
-        for connection in chosen:
-            connection.abort()
-        return len(chosen)
+        return self._each(dc, account, Connection.abort)
+
+    def black_hole(self, seconds: float, dc: int | None = None, account: User | None = None) -> int:
+        """For so long nothing goes in or out of connections that stay open: of those that `cut` would break
+        and, unless an account is named, of those made meanwhile. How many there are now."""
+        if account is None:
+            for centre in self._centres(dc):
+                centre.silent_until = asyncio.get_running_loop().time() + seconds
+        return self._each(dc, account, lambda connection: connection.line.silence(seconds))
+
+    def slow(self, bytes_per_second: float | None, dc: int | None = None, account: User | None = None) -> int:
+        """From now on bytes pass that slowly each way, None ends it; connections as in `black_hole`."""
+        if account is None:
+            for centre in self._centres(dc):
+                centre.rate = bytes_per_second
+        return self._each(dc, account, lambda connection: connection.line.slow(bytes_per_second))
+
+    def too_long(self, account: User, channel: Channel | None = None) -> None:
+        """Tells an account's sessions that more happened (in the channel) than they will be told."""
+        body = self._too_long(channel)
+        for connection, session in self._listeners():
+            if session.key.account is account:
+                connection.send(session, [Outgoing(body, True, False)])
 
     def revoke(self, account: User, error: str = "SESSION_REVOKED") -> None:
         """Ends all sign-ins of an account: each request is answered 401 with that error."""
@@ -125,7 +145,14 @@ class Cluster:
         for dc in self._dcs.values():
             for key in list(dc.keys.values()):
                 if account is None or key.account is account:
-                    del dc.keys[key.id]
+                    dc.lost_keys[key.id] = dc.keys.pop(key.id)
+
+    def recall_keys(self, account: User | None = None) -> None:
+        """Finds the lost keys again, as they were."""
+        for dc in self._dcs.values():
+            for key in list(dc.lost_keys.values()):
+                if account is None or key.account is account:
+                    dc.keys[key.id] = dc.lost_keys.pop(key.id)
 
     def rotate_salts(self) -> None:
         """Gives every key a new salt: the next message of each client is refused once."""
@@ -157,14 +184,19 @@ class Cluster:
         finally:
             self._acting = None
 
-    def _connections(self, dc: int | None) -> list[tuple[Connection, User | None]]:
-        found = []
-        for number, centre in self._dcs.items():
-            if dc in (None, number):
-                for connection in centre.connections:
-                    accounts = [session.key.account for session in connection.sessions.values()]
-                    found.append((connection, accounts[-1] if accounts else None))
-        return found
+    def _centres(self, dc: int | None) -> list[DataCentre]:
+        return [centre for number, centre in self._dcs.items() if dc in (None, number)]
+
+    def _each(self, dc: int | None, account: User | None, act: Callable[[Connection], None]) -> int:
+        chosen = []
+        for centre in self._centres(dc):
+            for connection in centre.connections:
+                users = [session.key.account for session in connection.sessions.values()]
+                if account is None or users[-1:] == [account]:
+                    chosen.append(connection)
+        for connection in chosen:
+            act(connection)
+        return len(chosen)
 
     def _listeners(self) -> list[tuple[Connection, Session]]:
         return [pair for dc in self._dcs.values() for pair in dc.listeners()]
@@ -178,11 +210,13 @@ class Cluster:
                 channel = self.world.channels[event.channel_id]
                 update = types.UpdateChannel(channel.id)
                 self._push(
+                    channel,
                     lambda user: user.id in event.users,
                     lambda viewer: ([update], [self.renderer.channel(channel, viewer)], []),
                 )
             case Noticed():
                 self._push(
+                    None,
                     lambda user: user is event.user,
                     lambda viewer: ([self.renderer.notice_update(viewer, event.notice)], [], []),
                 )
@@ -193,6 +227,7 @@ class Cluster:
             return
         posts = [post for i in change.ids if (post := channel.get(i))]
         self._push(
+            channel,
             lambda user: user.id in channel.members and channel.may_see(user),
             lambda viewer: (
                 [self.renderer.change(channel, change)],
@@ -202,6 +237,7 @@ class Cluster:
 
     def _push(
         self,
+        channel: Channel | None,
         concerns: Callable[[User], bool],
         render: Callable[[User], tuple[list[Any], list[Any], list[Any]]],
     ) -> None:
@@ -211,8 +247,24 @@ class Cluster:
             viewer = session.key.account
             if viewer is None or session is self._acting or not concerns(viewer):
                 continue
-            if viewer.id not in bodies:
-                updates, chats, users = render(viewer)
-                now = self.world.seconds(None)
-                bodies[viewer.id] = types.Updates(updates, users, chats, now, 0)._bytes()
-            connection.send(session, [Outgoing(bodies[viewer.id], True, False)])
+            delivery = self.faults.deliver(viewer, channel)
+            if viewer.id not in bodies and delivery.delays:
+                bodies[viewer.id] = self._updates(*render(viewer))
+            for delay in delivery.delays:
+                body = bodies[viewer.id]
+                if delivery.too_long:
+                    body = self._too_long(None if delivery.too_long.whole else channel)
+                message = [Outgoing(body, True, False)]
+                send = functools.partial(connection.send, session, message, broken=delivery.broken)
+                if delay:
+                    asyncio.get_running_loop().call_later(delay, send)
+                else:
+                    send()
+
+    def _updates(self, updates: list[Any], chats: list[Any], users: list[Any]) -> bytes:
+        return bytes(types.Updates(updates, users, chats, self.world.seconds(None), 0)._bytes())
+
+    def _too_long(self, channel: Channel | None) -> bytes:
+        if channel is None:
+            return bytes(types.UpdatesTooLong()._bytes())
+        return self._updates([types.UpdateChannelTooLong(channel.id, channel.pts)], [], [])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import struct
 from collections.abc import Sequence
@@ -35,8 +36,9 @@ from monitor.testdc.errors import RpcError
 from monitor.testdc.faults import Delay, Drop, Fault, Rpc
 from monitor.testdc.handshake import Handshake, HandshakeError
 from monitor.testdc.journal import request_name
+from monitor.testdc.line import Line
 from monitor.testdc.session import BAD_SALT, INVALID_CONTAINER, AuthKey, Session
-from monitor.testdc.transport import Transport, TransportError, accept
+from monitor.testdc.transport import MAX_PACKET, Transport, TransportError, accept
 
 if TYPE_CHECKING:
     from monitor.testdc.datacentre import DataCentre
@@ -70,6 +72,7 @@ class Connection:
         self._dc = dc
         self._reader = reader
         self._writer = writer
+        self.line = Line(writer)
         self._transport: Transport | None = None
         self._handshake: Handshake | None = None
         self._delayed: set[asyncio.Task[None]] = set()
@@ -81,10 +84,19 @@ class Connection:
         try:
             self._transport = await accept(self._reader)
             while True:
-                self._receive(await self._transport.read(self._reader))
+                packet = await self._transport.read(self._reader)
+                await self.line.read(len(packet))
+                if self.line.breaking:
+                    raise _Dropped
+                self._receive(packet)
                 await self._writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, _Dropped):
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass  # gone, which is nothing to speak of
+        except _Dropped:
+            # After half a packet the client hangs up: if we did, what it has not read yet could be lost.
+            with contextlib.suppress(ConnectionError):
+                while self.line.breaking and await self._reader.read(MAX_PACKET):
+                    pass
         except (TransportError, EnvelopeError, HandshakeError) as broken:
             log.info("connection closed: %s: %s", type(broken).__name__, broken)
         finally:
@@ -96,12 +108,12 @@ class Connection:
 
     def abort(self) -> None:
         """Breaks the connection at once; what was not sent yet is lost."""
-        self._writer.transport.abort()
+        self.line.abort()
 
     # Out
 
-    def send(self, session: Session, messages: Sequence[Outgoing]) -> None:
-        """Sends messages in order, several in one container."""
+    def send(self, session: Session, messages: Sequence[Outgoing], *, broken: bool = False) -> None:
+        """Sends messages in order, several in one container; `broken`, half of it, and closes."""
         for batch in batches(messages):
             if len(batch) == 1:
                 whole = batch[0]
@@ -110,19 +122,20 @@ class Connection:
             key = session.key
             sealed = Message(key.salt, session.id, *self._number(session, whole), whole.body)
             noise = self._dc.cluster.random.randbytes
-            self._write(seal_message(key.key, key.id, sealed, noise))
+            self._write(seal_message(key.key, key.id, sealed, noise), broken=broken)
 
     def _number(self, session: Session, message: Outgoing) -> tuple[int, int]:
         msg_id = self._dc.message_ids.next(answer=message.answer)
         return msg_id, session.next_seq_no(content=message.content)
 
-    def _write(self, packet: bytes) -> None:
+    def _write(self, packet: bytes, *, broken: bool = False) -> None:
         if self._transport is None or self._writer.is_closing():
             return
-        if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES:
-            self.abort()
+        if self.line.unread > UNREAD_BYTES:
+            self.line.hang_up()
             return
-        self._writer.write(self._transport.frame(packet))
+        send = self.line.break_off if broken else self.line.write
+        send(self._transport.frame(packet))
 
     # In
 
@@ -206,7 +219,7 @@ class Connection:
                 if self._hang_up:
                     self._hang_up.cancel()
                 loop = asyncio.get_running_loop()
-                self._hang_up = loop.call_later(request.disconnect_delay, self.abort)
+                self._hang_up = loop.call_later(request.disconnect_delay, self.line.hang_up)
             case functions.GetFutureSaltsRequest():
                 now = int(self._dc.cluster.clock())
                 salt = types.FutureSalt(now, now + SALT_LIFE, session.key.salt)
@@ -233,7 +246,7 @@ class Connection:
         key.layer_told = key.layer_told or bare.inits
         call = Call(bare.request, cluster, self._dc.id, session)
         cluster.dispatcher.note(call)
-        fault: Fault | None = cluster.faults.take(request_name(call.request), key.account)
+        fault: Fault | None = cluster.faults.take(request_name(call.request), key.account, self._dc.id)
         match fault:
             case Rpc():
                 out.append(error(msg_id, RpcError(fault.code, fault.message)))
@@ -245,8 +258,10 @@ class Connection:
                 task.add_done_callback(self._delayed.discard)
             case Drop("before"):
                 raise _Dropped
-            case Drop("after"):
-                self._outcome(call, msg_id)
+            case Drop():
+                outcome = self._outcome(call, msg_id)
+                if fault.when == "middle":
+                    self.send(session, [outcome], broken=True)
                 raise _Dropped
             case None:
                 out.append(self._outcome(call, msg_id))

@@ -27,6 +27,10 @@ class DataCentre:
         self.id = dc_id
         self.port = port
         self.keys: dict[int, AuthKey] = {}
+        self.lost_keys: dict[int, AuthKey] = {}
+        # What the line of each new connection is like, by the loop's clock and in bytes a second.
+        self.silent_until = 0.0
+        self.rate: float | None = None
         self.message_ids = MessageIds(cluster.clock)
         self.connections: dict[Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
@@ -51,7 +55,11 @@ class DataCentre:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self, reader, writer)
-        task = asyncio.get_running_loop().create_task(connection.run(), name=f"dc{self.id}:connection")
+        loop = asyncio.get_running_loop()
+        connection.line.slow(self.rate)
+        if (silence := self.silent_until - loop.time()) > 0:
+            connection.line.silence(silence)
+        task = loop.create_task(connection.run(), name=f"dc{self.id}:connection")
         self.connections[connection] = task
         task.add_done_callback(lambda _: self.connections.pop(connection, None))
 

@@ -46,6 +46,8 @@ class World:
         self.references = FileReferences(clock, self._secret, REFERENCE_LIFE)
         # More private messages than this in one difference are answered with "too long".
         self.account_difference_limit = ACCOUNT_DIFFERENCE_LIMIT
+        # More changes of a channel than this are "too long", whatever limit the client gives; None: its limit.
+        self.channel_difference_limit: int | None = None
         self._listeners: list[Callable[[Event], None]] = []
         self._hashes: dict[tuple[int, int], int] = {}
 
@@ -91,7 +93,7 @@ class World:
     ) -> Channel:
         """A channel, or with kind ``group`` a public group. `access` is ``public``, ``request`` (public name,
         joining must be approved) or ``private`` (no name). `traits`: noforwards, verified, scam, fake, about,
-        linked (another channel)."""
+        linked (another channel), difference_limit (its own `World.channel_difference_limit`)."""
         self.check_name(username)
         channel = Channel(
             self,

@@ -65,8 +65,9 @@ def _get_channel_difference(call: Call) -> Any:
         raise RpcError(400, "LIMIT_INVALID")
     if request.pts == channel.pts:
         return types.updates.ChannelDifferenceEmpty(channel.pts, final=True, timeout=TIMEOUT)
+    limits = (request.limit, channel.difference_limit, call.world.channel_difference_limit)
     # "The provided pts + limit < remote pts": too many changes to hand over one by one.
-    if request.pts + request.limit < channel.pts:
+    if request.pts + min(limit for limit in limits if limit is not None) < channel.pts:
         return _too_long(call, channel)
     missed = channel.since(request.pts)
     shown = missed[:SLICE]

@@ -10,7 +10,7 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 from telethon.sessions import MemorySession
 
-from monitor.testdc import Cluster, User, World
+from monitor.testdc import Channel, Cluster, User, World
 
 OpenClient = Callable[..., Awaitable[Any]]
 
@@ -30,6 +30,14 @@ def world() -> World:
 @pytest.fixture
 def alice(world: World) -> User:
     return world.user(phone="15550001", code="22222", first_name="Alice")
+
+
+@pytest.fixture
+def news(world: World, alice: User) -> Channel:
+    """A channel that Alice has joined."""
+    news = world.channel("example_news")
+    news.join(alice)
+    return news
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,37 +10,13 @@ from telethon import errors, events
 from telethon.tl import functions, types
 
 from monitor.testdc import Channel, Cluster, User, World
-
-
-@pytest.fixture
-def news(world: World, alice: User) -> Channel:
-    news = world.channel("example_news")
-    news.join(alice)
-    return news
+from tests.e2e.testdc.heard import Heard
 
 
 @pytest.fixture
 async def client(open_client: Any, alice: User, news: Channel) -> Any:
     """Alice, signed in after she joined the news."""
     return await open_client(alice)
-
-
-class Heard:
-    """Collects the updates that a client dispatches."""
-
-    def __init__(self, client: Any, kind: Any = None) -> None:
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
-        client.add_event_handler(self._put, kind or events.Raw())
-
-    async def _put(self, update: Any) -> None:
-        self._queue.put_nowait(update)
-
-    async def next(self) -> Any:
-        return await asyncio.wait_for(self._queue.get(), 5)
-
-    async def nothing(self, seconds: float = 0.2) -> bool:
-        await asyncio.sleep(seconds)
-        return self._queue.empty()
 
 
 async def test_a_live_post_arrives_with_its_pts(client: Any, news: Channel) -> None:
