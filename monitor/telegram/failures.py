@@ -1,5 +1,7 @@
 """Telethon's errors → ours, in this one place. Only codes and names travel, never a foreign message."""
 
+from asyncio import IncompleteReadError
+
 from telethon import errors
 from telethon.errors.common import AuthKeyNotFound, InvalidBufferError, SecurityError
 
@@ -38,6 +40,7 @@ _PASSING = (
     errors.InterdcCallRichErrorError,
     SecurityError,
     InvalidBufferError,
+    IncompleteReadError,  # the connection broke in the middle of a packet; no OSError
     OSError,
     TimeoutError,
 )

@@ -116,9 +116,9 @@ class Machine:
         self._stop.set()
         async with asyncio.timeout(ENDS_WITHIN):
             await asyncio.wait({self._running})
-        if not self._running.cancelled():
-            self._running.result()
-        self._running = None
+        ended, self._running = self._running, None
+        if not ended.cancelled():
+            ended.result()
 
     def check(self) -> None:
         """Raises what ended the daemon."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import tempfile
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,38 +65,51 @@ class _Run(logging.Handler):
         self._outcome = Outcome(script.seed)
 
     async def play(self) -> Outcome:
+        """From the beginning to the comparison."""
+        try:
+            await self._play()
+        except Exception as e:
+            # A daemon that dies of something unknown is a difference like any other.
+            self._outcome.wrong.append("".join(traceback.format_exception(e)))
+        return self._outcome
+
+    async def _play(self) -> None:
         world = World(clock=self._clock.true, seed=self._script.seed)
         user = world.user(phone="15550001", code="22222")
-        channels = [
-            world.channel(place.username, kind="group" if place.group else "broadcast", participants=100)
-            for place in self._script.places
-        ]
-        people = People(world, channels, world.channel("elsewhere"), self._say)
-        people.members = [world.user(first_name=f"Member {n}") for n in range(3)]
+        people = self._people(world)
         people.other.join(user)
-        for place, channel in zip(self._script.places, channels, strict=True):
-            people.history(channel, place.history, random.Random(f"{self._script.seed} {place.username}"))
         cluster = Cluster(world, seed=self._script.seed, clock=self._clock.true)
         faults = cluster.faults = Noted(self._script.seed, self._clock.true)
         async with cluster:
-            machine = self._machine(cluster, channels)
+            machine = self._machine(cluster, people.channels)
             await machine.sign_in(_signed_in(cluster, user))
-            trouble = Trouble(cluster, faults, machine, self._clock, user, channels, self._say)
+            trouble = Trouble(cluster, faults, machine, self._clock, user, people.channels, self._say)
             logging.getLogger("monitor").addHandler(self)
             try:
                 machine.start()
                 async with asyncio.TaskGroup() as tasks:
                     for step in self._script.steps:
-                        chance = random.Random(step.draw)
                         acting = trouble if step.name in (*FAULTS, "restart") else people
+                        chance = random.Random(step.draw)
                         tasks.create_task(self._step(step.at, getattr(acting, step.name), chance))
                 trouble.end()
                 await self._calm(machine, people, faults)
-                await machine.stop()
             finally:
+                await machine.stop()
                 logging.getLogger("monitor").removeHandler(self)
         self._judge(cluster, people, trouble, machine)
-        return self._outcome
+
+    def _people(self, world: World) -> People:
+        places = self._script.places
+        channels = [
+            world.channel(place.username, kind="group" if place.group else "broadcast", participants=100)
+            for place in places
+        ]
+        people = People(world, channels, world.channel("elsewhere"), self._say)
+        people.members = [world.user(first_name=f"Member {n}") for n in range(3)]
+        for place, channel in zip(places, channels, strict=True):
+            people.history(channel, place.history, random.Random(f"{self._script.seed} {place.username}"))
+        return people
 
     def _machine(self, cluster: Cluster, channels: list[Channel]) -> Machine:
         server = {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": cluster.public_key}
