@@ -75,7 +75,7 @@ def test_time_stands_still_while_a_transaction_runs(tmp_path: Path) -> None:
     assert virtual.run(main) == 0
 
 
-def test_time_stands_still_while_a_thread_works() -> None:
+def test_time_stands_still_while_something_is_computed() -> None:
     async def main(clock: Clock) -> float:
         timer = asyncio.create_task(asyncio.sleep(3600))
         await asyncio.to_thread(time.sleep, 0.05)

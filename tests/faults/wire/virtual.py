@@ -1,8 +1,7 @@
-"""An event loop whose clock stands still while there is work and jumps to the next timer when there is none.
+"""An event loop whose clock stands still while there is work, and jumps to the next timer when there is none.
 
-Sockets and SQLite are real: before each jump the loop looks once more whether bytes are on their way through
-loopback, and it never jumps while a thread of the executor works for it. Hours of waiting take as long as what
-happens in them.
+Hours of waiting take as long as what happens in them. Sockets and SQLite are real; what would be done by
+threads is done by the loop's own, so that one seed is one course of events, on every machine.
 """
 
 import asyncio
@@ -20,34 +19,29 @@ T = TypeVar("T")
 
 START = 1_800_000_000.0
 """Unix seconds at which virtual time begins: January 2027."""
-ON_ITS_WAY = 0.001
+ON_THEIR_WAY = 0.001
 """Real seconds in which bytes that were written arrive at the other end of a loopback socket."""
-STUCK = 60.0
-"""Real seconds after which a thread that works for the loop is given up."""
 
 
 class Stuck(RuntimeError):
-    """Nothing will ever happen again: no timer is set, no thread works and no byte is on its way."""
+    """Nothing will ever happen again: no timer is set, and no byte is on its way."""
 
 
 class _Selector(selectors.DefaultSelector):
     """Tells `jump` by how many seconds the clock may go forward, instead of waiting that long."""
 
-    busy: Callable[[], bool]
     jump: Callable[[float], None]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if not self.busy() and not (ready := super().select(ON_ITS_WAY)) and not self.busy():
-            if timeout is None:
-                raise Stuck("no timer is set, and nobody will wake the loop")
-            self.jump(timeout)
-            return []
-        if not ready and not (ready := super().select(STUCK)):
-            raise Stuck(f"a thread has worked for more than {STUCK:.0f} s")
-        return ready
+        if ready := super().select(ON_THEIR_WAY):
+            return ready
+        if timeout is None:
+            raise Stuck("no timer is set, and nobody will wake the loop")
+        self.jump(timeout)
+        return []
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -55,10 +49,8 @@ class Loop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._working = 0
-        self.jumps = 0
         selector = _Selector()
-        selector.busy, selector.jump = self._busy, self._jump
+        selector.jump = self._jump
         super().__init__(selector)
         # What is due in a microsecond is due: sums of floats miss each other by less.
         self._clock_resolution = 1e-6
@@ -67,54 +59,40 @@ class Loop(asyncio.SelectorEventLoop):
         return self._now
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
-        future = super().run_in_executor(executor, func, *args)
-        self._working += 1
-        future.add_done_callback(self._worked)
-        return future
+        return self.done(lambda: func(*args), self.create_future())
 
-    async def shutdown_default_executor(self, *timeout: Any) -> None:
-        self._working += 1
+    def done(self, work: Callable[[], T], future: "asyncio.Future[T]") -> "asyncio.Future[T]":
+        """Do what a thread was meant to do. The result comes in the loop's next round, so that other things can
+        happen in between."""
         try:
-            await super().shutdown_default_executor(*timeout)
-        finally:
-            self._working -= 1
-
-    def _worked(self, _: object) -> None:
-        self._working -= 1
-
-    def _busy(self) -> bool:
-        return self._working > 0
+            result = work()
+        except Exception as e:
+            self.call_soon(_unless_done, future, future.set_exception, e)
+        else:
+            self.call_soon(_unless_done, future, future.set_result, result)
+        return future
 
     def _jump(self, seconds: float) -> None:
         self._now += seconds
-        self.jumps += 1
+
+
+def _unless_done(future: "asyncio.Future[T]", settle: Callable[[Any], None], outcome: object) -> None:
+    if not future.done():
+        settle(outcome)
 
 
 class _Jobs(SimpleQueue):  # type: ignore[type-arg]  # generic in the stubs alone
-    """What an aiosqlite connection hands to its thread, done at once by the loop's own thread instead: the same
-    calls to the same SQLite, in an order that does not depend on the machine, and a third of the time. The
-    result comes in the loop's next round, so that whatever else happens can come between two calls."""
+    """What an aiosqlite connection hands to its thread. The loop does it; the thread waits for the last job."""
 
     def put_nowait(self, item: Any) -> None:
         future, work = item
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as e:
-            error = e
-        if future is not None:
-            future.get_loop().call_soon(_settle, future, result, error)
-        if result is aiosqlite.core._STOP_RUNNING_SENTINEL:
-            super().put_nowait((None, lambda: result))
-
-
-def _settle(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+        if future is None:  # nobody is there any more to wait for it
+            super().put_nowait(item)
+            return
+        outcome: list[Any] = []
+        future.get_loop().done(lambda: outcome.append(work()) or outcome[0], future)
+        if outcome == [aiosqlite.core._STOP_RUNNING_SENTINEL]:
+            super().put_nowait((None, lambda: outcome[0]))
 
 
 class Clock:
@@ -138,7 +116,7 @@ class Clock:
         return self._loop.time()
 
     def utc(self) -> datetime:
-        """The same as an aware datetime."""
+        """What the machine shows, as an aware datetime."""
         return datetime.fromtimestamp(self(), UTC)
 
 
