@@ -1,7 +1,5 @@
 """Telethon's errors → ours, in this one place. Only codes and names travel, never a foreign message."""
 
-from asyncio import IncompleteReadError
-
 from telethon import errors
 from telethon.errors.common import AuthKeyNotFound, InvalidBufferError, SecurityError
 
@@ -40,9 +38,9 @@ _PASSING = (
     errors.InterdcCallRichErrorError,
     SecurityError,
     InvalidBufferError,
-    IncompleteReadError,  # the connection broke in the middle of a packet; no OSError
     OSError,
     TimeoutError,
+    EOFError,
 )
 _REFUSED = {
     errors.InviteRequestSentError: Refusal.JOIN_REQUEST,
