@@ -2,8 +2,9 @@
 
 import sys
 
-from benchmarks import confinement, startup, throughput
+from benchmarks import confinement, startup, steady, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
-    sys.exit(0 if show([startup.measure(), *throughput.measure(), confinement.measure()]) else 1)
+    rows = [startup.measure(), *throughput.measure(), confinement.measure(), *steady.measure()]
+    sys.exit(0 if show(rows) else 1)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from telethon.crypto import AuthKey
 
 from monitor.collector import collect
 from monitor.config import load
@@ -16,6 +18,8 @@ from monitor.matching import InProcessHasher
 from monitor.model import SessionState
 from monitor.prepare import prepare
 from monitor.store import open_store
+from monitor.testdc import Cluster, User
+from monitor.testdc.session import AuthKey as ServerKey
 
 STARTED_AGAIN = 60.0
 """Seconds after which a service manager starts a daemon that has failed."""
@@ -42,6 +46,7 @@ class Machine:
         server: Mapping[str, Any],
         channels: Sequence[Mapping[str, Any]],
         listed: Mapping[str, Sequence[tuple[str, str]]],
+        **budgets: int,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -50,7 +55,7 @@ class Machine:
         self._one_at_a_time = asyncio.Lock()
         self.failures: list[FatalError] = []
         """What ended the daemon without being asked to."""
-        self._configure(dict(server), channels, listed)
+        self._configure(dict(server), channels, listed, budgets)
         self.database = prepare(load(folder / "config.yaml")).config.database
 
     def _configure(
@@ -58,6 +63,7 @@ class Machine:
         server: dict[str, Any],
         channels: Sequence[Mapping[str, Any]],
         listed: Mapping[str, Sequence[tuple[str, str]]],
+        budgets: Mapping[str, int],
     ) -> None:
         key = server.pop("public_key")
         for name, text in (("api_hash", "0" * 32), ("pseudonym.key", "ab" * 32), ("dc.pem", key)):
@@ -71,7 +77,7 @@ class Machine:
             )
         settings = {
             "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
-            "telegram": {"server": server | {"public_key": "dc.pem"}},
+            "telegram": {"server": server | {"public_key": "dc.pem"}, "budgets": dict(budgets)},
             "channels": [{**channel, "authorization": AUTHORIZED} for channel in channels],
             "hash_lists": lists,
         }
@@ -125,3 +131,15 @@ class Machine:
         if self._running is not None and self._running.done():
             self._running.result()
             raise AssertionError("the daemon ended by itself")
+
+
+def served(cluster: Cluster) -> dict[str, Any]:
+    """Where a data centre is, as a configuration has it; the key itself stands for its file."""
+    return {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": cluster.public_key}
+
+
+def signed_in(cluster: Cluster, account: User) -> SessionState:
+    """A session as signing in leaves it: the server knows the key, and whose it is."""
+    key = AuthKey(random.Random(7).randbytes(256))
+    cluster._dcs[1].keys[key.key_id] = ServerKey(key.key_id, key.key, 1, account)
+    return SessionState("main", 1, cluster.host, cluster.port(1), key.key, account.id)

@@ -9,13 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from telethon.crypto import AuthKey
-
-from monitor.model import SessionState
-from monitor.testdc import Channel, Cluster, User, World
-from monitor.testdc.session import AuthKey as ServerKey
+from monitor.testdc import Channel, Cluster, World
 from tests.faults.wire import virtual
-from tests.faults.wire.machine import Machine
+from tests.faults.wire.machine import Machine, served, signed_in
 from tests.faults.wire.manners import too_early, unasked
 from tests.faults.wire.people import People, lists
 from tests.faults.wire.script import FAULTS, Script
@@ -82,7 +78,7 @@ class _Run(logging.Handler):
         faults = cluster.faults = Noted(self._script.seed, self._clock.true)
         async with cluster:
             machine = self._machine(cluster, people.channels)
-            await machine.sign_in(_signed_in(cluster, user))
+            await machine.sign_in(signed_in(cluster, user))
             trouble = Trouble(cluster, faults, machine, self._clock, user, people.channels, self._say)
             logging.getLogger("monitor").addHandler(self)
             try:
@@ -112,12 +108,11 @@ class _Run(logging.Handler):
         return people
 
     def _machine(self, cluster: Cluster, channels: list[Channel]) -> Machine:
-        server = {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": cluster.public_key}
         declared = [
             {"username": channel.username, "includes": ["broadcast" if channel.broadcast else "group"]}
             for channel in channels
         ]
-        return Machine(self._folder, self._clock.utc, server, declared, lists())
+        return Machine(self._folder, self._clock.utc, served(cluster), declared, lists())
 
     async def _step(self, at: float, act: Act, chance: random.Random) -> None:
         await asyncio.sleep(at - self._clock.passed())
@@ -154,10 +149,3 @@ class _Run(logging.Handler):
         self._say(
             f"    | {record.getMessage()} {getattr(record, 'channel', '')} {getattr(record, 'seconds', '')}"
         )
-
-
-def _signed_in(cluster: Cluster, account: User) -> SessionState:
-    """A session as signing in leaves it."""
-    key = AuthKey(random.Random(7).randbytes(256))
-    cluster._dcs[1].keys[key.key_id] = ServerKey(key.key_id, key.key, 1, account)
-    return SessionState("main", 1, cluster.host, cluster.port(1), key.key, account.id)
