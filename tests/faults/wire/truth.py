@@ -71,7 +71,7 @@ def _expected(post: Post, people: People) -> dict[str, tuple[Any, ...]]:
         "forward_channel_id": (origin.channel_id if origin else None,),
         "forward_message_id": (origin.post_id if origin else None,),
         "media_id": (item.id if item else None,),
-        "media_outcome": (_outcome(item) if item else None,),
+        "media_outcome": (outcome(item) if item else None,),
     }
 
 
@@ -84,7 +84,8 @@ def _edited(post: Post, people: People) -> tuple[datetime | None, ...]:
     return (None if post.edited is None else _time(post.edited),)
 
 
-def _outcome(item: Document | Photo) -> MediaOutcome:
+def outcome(item: Document | Photo) -> MediaOutcome:
+    """What must come of an item."""
     if isinstance(item, Photo):
         return MediaOutcome.MATCH if item.source == made(LISTED_PICTURE) else MediaOutcome.NO_MATCH
     if item.data in LISTED_FILES.values():
