@@ -162,10 +162,10 @@ class Trouble:
     # -- answers
 
     async def flood(self, chance: random.Random) -> None:
-        name, seconds = chance.choice(REQUESTS), chance.choice(PAUSES)
-        times = chance.randint(1, 3 if seconds < 100 else 1)
-        self.faults.add(name, FloodWait(seconds), count=times)
-        self.say(f"flood wait of {seconds} s for the next {times} of {name}")
+        for name in chance.sample(REQUESTS, 3):
+            seconds = chance.choice(PAUSES)
+            self.faults.add(name, FloodWait(seconds), count=1)
+            self.say(f"flood wait of {seconds} s for the next {name}")
 
     async def server_errors(self, chance: random.Random) -> None:
         error = chance.choice((Rpc(500, "INTERNAL"), Rpc(-503, "Timeout"), Rpc(500, "RPC_CALL_FAIL")))
