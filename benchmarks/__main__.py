@@ -2,9 +2,15 @@
 
 import sys
 
-from benchmarks import confinement, startup, steady, throughput
+from benchmarks import confinement, downloads, startup, steady, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
-    rows = [startup.measure(), *throughput.measure(), confinement.measure(), *steady.measure()]
+    rows = [
+        startup.measure(),
+        *throughput.measure(),
+        downloads.measure(),
+        confinement.measure(),
+        *steady.measure(),
+    ]
     sys.exit(0 if show(rows) else 1)

@@ -5,9 +5,25 @@ import sys
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from monitor.collector import Progress as Report
+from monitor.ports import Progress as Report
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Ids a second, once that is known."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", justify="right")
 
 
 @contextlib.contextmanager
@@ -20,6 +36,7 @@ def history_bars() -> Iterator[Report]:
         TextColumn("{task.description:<24}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -1,26 +1,29 @@
-"""Accounts at work: join, read history up to now, follow live, examine media; again after each break."""
+"""Accounts at work: join, catch up, follow live, look for what is missing, examine media; again after each break."""
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+import random
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.errors import ChannelError, FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
+from monitor.errors import FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
+from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
-from monitor.model import ChannelId, Declaration, MessageId, Refusal, Source
-from monitor.pipeline import Examiner, Limits, Recorder
-from monitor.ports import Hasher, Matcher, Store
+from monitor.model import ChannelId, Declaration, Source
+from monitor.pipeline import Examiner, Recorder
+from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, now
+from monitor.telegram.catchup import CatchUp
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
-from monitor.telegram.history import pages
-from monitor.telegram.joining import refusal, stand
+from monitor.telegram.convert import Ages, Context
 from monitor.telegram.live import Live
+from monitor.telegram.looks import Looks
 from monitor.telegram.media import Downloads, References
+from monitor.telegram.membership import Membership
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
+from monitor.telegram.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +31,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between two attempts at connecting: doubled each time, up to the longest."""
 STEADY = 30.0
 """Seconds after which a connection counts as good, and the pause begins anew."""
-READERS = 4
-"""Channels whose history is read at the same time."""
-UNWRITTEN = 20
-"""Pages of one history that may wait for the store while the next are fetched; they share a transaction."""
-AUTHORIZATION_INTERVAL = 30.0
-"""Seconds between two looks at whether authorizations are still in force."""
-
-Progress = Callable[[str, int, int], None]
-"""Told of a channel's history: username, messages read so far, messages in all (0 before that is known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +39,16 @@ class Tools:
 
     store: Store
     recorder: Recorder
-    limits: Limits
+    fetching: Fetching
     clock: Callable[[], datetime]
     pseudonym: Callable[[int], str]
     matcher: Matcher
     hasher: Hasher | None = None
     sealing_key: bytes | None = field(default=None, repr=False)
     progress: Progress = lambda username, done, total: None
+    look_again: Ages = ()
+    reconcile_every: float = 300.0
+    chance: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(slots=True)
@@ -64,11 +61,7 @@ class Collector:
     declarations: Sequence[Declaration]
     tools: Tools
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _names: dict[ChannelId, Declaration] = field(default_factory=dict)
-    _due: dict[ChannelId, None] = field(default_factory=dict)
-    _reading: set[ChannelId] = field(default_factory=set)
-    _more: asyncio.Event = field(default_factory=asyncio.Event)
-    _refusals: dict[str, Refusal] = field(default_factory=dict)
+    _turns: Turns | None = None
 
     async def run(self) -> None:
         """Work until cancelled. Raises FatalError when the account cannot go on."""
@@ -86,33 +79,50 @@ class Collector:
             await asyncio.sleep(max(pause, asked))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def lags(self, channels: Sequence[ChannelId] | frozenset[ChannelId]) -> None:
-        """Read these channels' histories again from their cursors; those of other accounts are left out."""
-        self._due.update((channel, None) for channel in channels if channel in self._names)
-        self._more.set()
+    def lags(self, channels: Iterable[ChannelId]) -> None:
+        """Catch up with these channels; those of other accounts are left out."""
+        if self._turns is not None:
+            self._turns.want(channels)
 
     async def _session(self) -> None:
         tools = self.tools
         saved = await tools.store.session(self.account)
         session = StoredSession(self.account, saved and unseal(saved, tools.sealing_key))
-        references = References()
-        live = Live(self.account, tools.clock, tools.pseudonym, references)
-        self._names.clear()
-        self._due.clear()
-        self._reading.clear()
+        references, collected = References(), dict[ChannelId, Declaration]()
+        live = Live(self._context, references, tools.recorder.offer)
         async with connect(session, self.credentials, self.endpoint, sink=live) as connection:
             await self._save(session)
+            catch_up = CatchUp(
+                connection, tools.store, live, tools.recorder.record, self._context, references
+            )
+            membership = Membership(
+                account=self.account,
+                declarations=self.declarations,
+                connection=connection,
+                store=tools.store,
+                live=live,
+                collected=collected,
+                clock=tools.clock,
+                reconcile_every=tools.reconcile_every,
+                chance=tools.chance,
+                save_session=lambda: self._save(session),
+                changed=self.wake.set,
+            )
+            turns = membership.turns = self._turns = Turns(
+                catch_up, collected, membership.stand, tools.progress
+            )
+            looks = Looks(tools.store, catch_up, collected, tools.clock, tools.chance)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     for coroutine, name in (
                         (self._until_lost(connection), "lost"),
                         (self._keep(session), "session"),
-                        (self._follow(live), "live"),
-                        (self._gaps(live), "gaps"),
-                        (self._watch(live), "authorizations"),
-                        (self._changes(connection, live), "changes"),
-                        (self._join_all(connection, live), "join"),
-                        *((self._read(connection, live, references), f"history:{n}") for n in range(READERS)),
+                        (membership.reconcile(), "reconcile"),
+                        (membership.watch(), "authorizations"),
+                        (membership.touched(), "changes"),
+                        (membership.gaps(), "gaps"),
+                        (turns.run(), "history"),
+                        (looks.run(), "looks"),
                     ):
                         tasks.create_task(coroutine, name=f"{self.account}:{name}")
                     if tools.hasher is not None:
@@ -121,16 +131,19 @@ class Collector:
                             Downloads(connection, references),
                             tools.hasher,
                             tools.matcher,
-                            tools.limits,
+                            tools.fetching,
                             tools.clock,
                             self.wake,
-                            lambda: list(self._names),
+                            lambda: list(collected),
                         )
                         tasks.create_task(examiner.run(), name=f"{self.account}:media")
             finally:
+                self._turns = None
                 await self._save(session)
 
-    # -- tasks of one session
+    def _context(self, source: Source, position: int) -> Context:
+        tools = self.tools
+        return Context(self.account, source, tools.clock(), tools.pseudonym, position, tools.look_again)
 
     async def _until_lost(self, connection: Connection) -> None:
         await connection.lost
@@ -144,128 +157,6 @@ class Collector:
     async def _save(self, session: StoredSession) -> None:
         if session.changed.is_set() and (state := session.state()) is not None:
             await self.tools.store.save_session(seal(state, self.tools.sealing_key))
-
-    async def _follow(self, live: Live) -> None:
-        while True:
-            await self.tools.recorder.record(await live.batches.get())
-
-    async def _gaps(self, live: Live) -> None:
-        while True:
-            channel = await live.lagging.get()
-            self.lags(list(self._names) if channel is None else [channel])
-
-    async def _watch(self, live: Live) -> None:
-        while True:
-            await asyncio.sleep(AUTHORIZATION_INTERVAL)
-            known = {channel.username: channel for channel in await self.tools.store.channels()}
-            for channel_id, declaration in list(self._names.items()):
-                reason = refusal(declaration, known.get(declaration.username), self.tools.clock())
-                if reason is not None:
-                    await self._stop(live, channel_id, declaration.username, reason)
-
-    async def _changes(self, connection: Connection, live: Live) -> None:
-        while True:
-            channel_id = await live.touched.get()
-            if (declaration := self._names.get(channel_id)) is not None:
-                await self._stand(connection, live, declaration)
-
-    async def _join_all(self, connection: Connection, live: Live) -> None:
-        for declaration in self.declarations:
-            await self._stand(connection, live, declaration)
-
-    async def _stand(self, connection: Connection, live: Live, declaration: Declaration) -> None:
-        store, name = self.tools.store, declaration.username
-        known = next((c for c in await store.channels() if c.username == name), None)
-        while True:
-            try:
-                standing = await stand(connection, declaration, known, self.tools.clock())
-                break
-            except FloodWait as e:
-                log.warning(
-                    "joining is paused by the platform", extra={"channel": name, "seconds": e.seconds}
-                )
-                await asyncio.sleep(e.seconds)
-        if standing.profile is None:
-            reason = standing.reason or Refusal.UNEXPECTED
-            channel_id = next((i for i, d in self._names.items() if d.username == name), None)
-            await self._stop(live, channel_id, name, reason)
-            return
-        channel_id = standing.profile.channel_id
-        await self._save(connection.session)
-        await store.joined(name, standing.profile, self.account, self.tools.clock())
-        if channel_id not in self._names:
-            log.info("channel joined", extra={"channel": name})
-            self._refusals.pop(name, None)
-            self._names[channel_id] = declaration
-            live.channels.add(channel_id)
-            self.lags([channel_id])
-            self.wake.set()
-
-    async def _stop(self, live: Live, channel_id: ChannelId | None, name: str, reason: Refusal) -> None:
-        if channel_id is not None:
-            self._names.pop(channel_id, None)
-            live.channels.discard(channel_id)
-        log.warning(
-            "channel refused: %s", reason.explanation, extra={"channel": name, "reason": reason.value}
-        )
-        await self.tools.store.refused(name, reason, self.tools.clock())
-
-    async def _read(self, connection: Connection, live: Live, references: References) -> None:
-        while True:
-            ready = next((c for c in self._due if c not in self._reading), None)
-            if ready is None:
-                self._more.clear()
-                await self._more.wait()
-                continue
-            del self._due[ready]
-            self._reading.add(ready)
-            try:
-                await self._history(connection, ready, references)
-            except FloodWait as e:
-                log.warning("history is paused by the platform", extra={"seconds": e.seconds})
-                await asyncio.sleep(e.seconds)
-                self.lags([ready])
-            except ChannelError as e:
-                log.warning("history refused: %s", e, extra={"channel": ready})
-                if (declaration := self._names.get(ready)) is not None:
-                    # What the platform says of the channel itself tells why, and what to do.
-                    await self._stand(connection, live, declaration)
-            finally:
-                self._reading.discard(ready)
-                self._more.set()
-
-    async def _history(self, connection: Connection, channel_id: ChannelId, references: References) -> None:
-        tools = self.tools
-        declaration = self._names.get(channel_id)
-        if declaration is None:
-            return
-        cursor = MessageId(await tools.store.cursor(channel_id))
-        unwritten: deque[asyncio.Future[None]] = deque()
-        done = 0
-        reading = pages(
-            connection,
-            channel_id,
-            cursor,
-            account=self.account,
-            source=Source.RECONCILE if cursor else Source.BACKFILL,
-            clock=tools.clock,
-            pseudonym=tools.pseudonym,
-            references=references,
-        )
-        async with aclosing(reading):
-            async for page in reading:
-                if channel_id not in self._names:
-                    return
-                if len(unwritten) >= UNWRITTEN:
-                    await unwritten.popleft()
-                unwritten.append(await tools.recorder.record(page.batch))
-                done += len(page.batch.messages)
-                # What the channel holds in all says how much is left only when it is read from its beginning.
-                tools.progress(declaration.username, done, 0 if cursor else max(page.total, done + 1))
-        for written in unwritten:
-            await written
-        if done:
-            tools.progress(declaration.username, done, done)
 
 
 async def collect(
@@ -288,10 +179,13 @@ async def collect(
     tools = Tools(
         store=store,
         recorder=recorder,
-        limits=Limits(
-            config.media.max_bytes,
-            config.media.max_bytes_in_flight,
-            min_quality=config.matching.pdq.min_quality,
+        fetching=Fetching(
+            Limits(
+                config.media.max_bytes,
+                config.media.max_bytes_in_flight,
+                min_quality=config.matching.pdq.min_quality,
+                kinds=config.media.kinds,
+            )
         ),
         clock=clock,
         pseudonym=prepared.pseudonyms,
@@ -299,6 +193,8 @@ async def collect(
         sealing_key=prepared.sealing_key,
         matcher=ListMatcher(prepared.lists),
         progress=progress,
+        look_again=config.telegram.look_again,
+        reconcile_every=config.telegram.reconcile_every.total_seconds(),
     )
     collectors = [
         Collector(

@@ -23,7 +23,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError
 from monitor.ports import Hasher
 from monitor.prepare import Prepared, fetches_media, prepare
-from monitor.telegram.client import resolved
+from monitor.telegram.reach import resolved
 from monitor.wire import Pipe, RemoteStore, pack
 
 # By name: run as a module, this one is called __main__.
@@ -117,10 +117,10 @@ def _with_addresses(prepared: Prepared) -> Prepared:
 def confine(config: Config) -> InForce:
     """Give up what is not needed; the recorder's socket stays."""
     ports: tuple[int, ...] | None = PLATFORM_PORTS
-    if config.telegram.server is not None:
-        ports = None  # a test data centre says only later where its other halves listen
-    elif config.telegram.proxy is not None:
+    if config.telegram.proxy is not None:
         ports = (int(config.telegram.proxy.rsplit(":", 1)[1]),)
+    elif config.telegram.server is not None:
+        ports = None  # a test data centre says only later where its other halves listen
     return confine_collector(ports, required=config.confinement == "required")
 
 

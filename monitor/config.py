@@ -6,7 +6,7 @@ that use them. Relative paths are relative to the configuration's own folder.
 
 import os
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,15 +23,18 @@ from pydantic import (
 
 from monitor.errors import ConfigError
 from monitor.model import (
+    FETCHED_KINDS,
     IDENTIFIER,
     USERNAME,
     Algorithm,
     Authorization,
+    Backfill,
     Basis,
     ChannelId,
     ChatKind,
     Declaration,
     ListAction,
+    MediaKind,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -60,6 +63,14 @@ def _identifier(value: str) -> str:
     return value
 
 
+def _with_a_file(value: frozenset[MediaKind]) -> frozenset[MediaKind]:
+    if others := sorted(value - FETCHED_KINDS):
+        raise ValueError(
+            f"{others[0]} has no file to fetch; those that have: {', '.join(sorted(FETCHED_KINDS))}"
+        )
+    return value
+
+
 def _username(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -79,6 +90,17 @@ def _size(value: object) -> object:
     if found is None or found[2].upper() not in _UNITS:
         raise ValueError("is not a size; write for example 200MB")
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def _duration(value: object) -> object:
+    """A time span from "30s", "5m", "6h", "3d" or "2w"."""
+    found = re.fullmatch(r"(\d+)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("is not a time span; write for example 5m, 6h, 3d or 2w")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 def _moment(end_of_day: bool) -> BeforeValidator:
@@ -101,6 +123,7 @@ def _moment(end_of_day: bool) -> BeforeValidator:
 Name = Annotated[str, AfterValidator(_identifier)]
 Username = Annotated[str, BeforeValidator(_username)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -132,6 +155,13 @@ class Account(Section):
     api_id: Annotated[int, Field(gt=0)]
     api_hash: Secret
     kind: Literal["user", "bot"] = "user"
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _bots_token(self) -> "Account":
+        if self.token is not None and self.kind != "bot":
+            raise ValueError("token: belongs to a bot; write kind: bot, or leave it out")
+        return self
 
 
 class Server(Section):
@@ -151,11 +181,25 @@ class Budgets(Section):
 
 
 class Telegram(Section):
-    """How the platform is reached."""
+    """How the platform is reached, and how often it is asked what was missed, and what posts have come to.
+
+    `look_again`: ages of a post at which its counters are read again.
+    """
 
     proxy: Annotated[str | None, Field(repr=False)] = None  # may hold a password
     server: Server | None = None
     budgets: Budgets = Budgets()
+    reconcile_every: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(days=1))] = timedelta(
+        minutes=5
+    )
+    look_again: tuple[Duration, ...] = tuple(timedelta(hours=h) for h in (1, 6, 24, 72, 7 * 24, 28 * 24))
+
+    @field_validator("look_again")
+    @classmethod
+    def _ascending(cls, value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if list(value) != sorted(set(value)) or any(age <= timedelta() for age in value):
+            raise ValueError("names ages in ascending order, each once")
+        return value
 
     @field_validator("proxy")
     @classmethod
@@ -197,6 +241,19 @@ class AuthorizationRecord(Section):
         )
 
 
+class Past(Section):
+    """How much of a channel's past is collected; nothing said is all of it."""
+
+    messages: Annotated[int, Field(ge=0)] | None = None
+    since: Annotated[datetime, _moment(end_of_day=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Past":
+        if self.messages is not None and self.since is not None:
+            raise ValueError("takes messages or since, not both")
+        return self
+
+
 class ChannelEntry(Section):
     """One declared channel. `id` pins it, whoever holds the username later."""
 
@@ -205,6 +262,7 @@ class ChannelEntry(Section):
     account: Name | None = None
     includes: Annotated[frozenset[ChatKind], Field(min_length=1)] = frozenset({ChatKind.BROADCAST})
     authorization: AuthorizationRecord | None = None
+    backfill: Past = Past()
 
 
 class ListTerms(Section):
@@ -261,8 +319,9 @@ class Video(Section):
 
 
 class Media(Section):
-    """Limits for media: of one item, and of all that is in memory at once. In bytes, or such as 200MB."""
+    """What is fetched: kinds; limits of one item, and of all that is in memory at once, in bytes or such as 200MB."""
 
+    kinds: Annotated[frozenset[MediaKind], AfterValidator(_with_a_file)] = FETCHED_KINDS
     max_bytes: Size = 200_000_000
     max_bytes_in_flight: Size = 400_000_000
     video: Video = Video()
@@ -346,6 +405,7 @@ class Config(Section):
                 includes=c.includes,
                 channel_id=ChannelId(c.id) if c.id else None,
                 account=c.account or first,
+                backfill=Backfill(c.backfill.messages, c.backfill.since),
             )
             for c in self.channels
         ]

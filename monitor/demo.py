@@ -27,7 +27,7 @@ from monitor.store import open_reader, open_store
 from monitor.telegram.client import connect
 from monitor.telegram.pseudonyms import KEY_BYTES
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Cluster, World
 from monitor.testdc.showcase import BY_REQUEST, CODE, EXPIRED, JOINED, MOVED, PHONE, Showcase, showcase
 
@@ -183,7 +183,7 @@ async def sign_in_as_scripted(prepared: Prepared) -> None:
     async with connect(
         session, prepared.credentials["main"], prepared.endpoint, signed_in=False
     ) as connection:
-        await sign_in(connection, lambda question, secret: next(answers))
+        await sign_in(connection, by_phone(lambda question, secret: next(answers)))
     state = session.state()
     async with open_store(prepared.config.database) as store:
         if state is not None:

@@ -3,9 +3,11 @@
 MonitorError
 ├ ConfigError                                        exit 2, before anything is opened
 ├ InputError                                         exit 2, a command's argument or file is bad
-├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty     recorded on the item, go on
+├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty,
+│                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
-├ RetryableError  FloodWait(seconds), SourceUnavailable, StoreBusy           back off
+├ RetryableError  FloodWait(seconds), SourceUnavailable, MediaUnavailable,
+│                 StoreBusy                          back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
 │                 StoreUnavailable, NoNetwork                                exit 3
@@ -58,6 +60,10 @@ class MediaEmpty(ItemError):
     """The server gave no bytes."""
 
 
+class MediaOnCdn(ItemError):
+    """The platform sends us to a content delivery network for the file, which is not followed."""
+
+
 class ChannelError(MonitorError):
     """One channel cannot be collected; the others go on."""
 
@@ -100,6 +106,10 @@ class FloodWait(RetryableError):
 
 class SourceUnavailable(RetryableError):
     """The platform cannot be reached, or answers with an internal error."""
+
+
+class MediaUnavailable(RetryableError):
+    """The platform does not give one item now, though it answers; others are not concerned."""
 
 
 class StoreBusy(RetryableError):

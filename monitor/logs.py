@@ -64,6 +64,7 @@ FIELDS: dict[str, Callable[[object], str | None]] = {
     "hash_list": _matching(IDENTIFIER),
     "version": _matching(_VERSION),
     "count": _number,
+    "at_once": _number,
 }
 """What may be added to a line, in this order, each with its rule: the text to show, None for what does not fit."""
 SILENCED = ("telethon", "PIL", "aiosqlite", "sqlalchemy", "alembic")

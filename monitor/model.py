@@ -105,6 +105,8 @@ class Refusal(enum.StrEnum):
     NOT_A_CHANNEL = "not_a_channel"
     KIND_NOT_INCLUDED = "kind_not_included"
     GONE = "gone"
+    RESTRICTED = "restricted"
+    NOT_ADDED = "bot_not_added"
     ACCOUNT_FULL = "account_full"
     UNEXPECTED = "unexpected_answer"
 
@@ -127,6 +129,8 @@ _REFUSALS: Mapping[str, str] = {
     "not_a_channel": "the username belongs to a person or a bot",
     "kind_not_included": "it is a public group; add group to its includes if the authorization covers it",
     "gone": "it was deleted or banned, or this account was removed from it",
+    "restricted": "the platform hides it from everybody; nothing can be read until that ends",
+    "bot_not_added": "a bot cannot join; ask the channel's owner to add it",
     "account_full": "the account holds as many channels as the platform allows; declare a further account",
     "unexpected_answer": "the platform answered in a way this version does not know; the log names it",
 }
@@ -155,6 +159,14 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfill:
+    """How much of a channel's past is collected: the last so many messages, those since a time, or all."""
+
+    messages: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """One channel as the configuration declares it; without an authorization nothing is asked about it."""
 
@@ -163,6 +175,7 @@ class Declaration:
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
     channel_id: ChannelId | None = None
     account: str | None = None
+    backfill: Backfill = Backfill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +227,7 @@ class Source(enum.StrEnum):
 
 
 class MediaKind(enum.StrEnum):
-    """What a message carries. Kinds after STICKER have no bytes that are fetched."""
+    """What a message carries."""
 
     PHOTO = "photo"
     VIDEO = "video"
@@ -231,6 +244,21 @@ class MediaKind(enum.StrEnum):
     CONTACT = "contact"
     STORY = "story"
     OTHER = "other"
+
+
+FETCHED_KINDS = frozenset(
+    {
+        MediaKind.PHOTO,
+        MediaKind.VIDEO,
+        MediaKind.ROUND,
+        MediaKind.GIF,
+        MediaKind.VOICE,
+        MediaKind.AUDIO,
+        MediaKind.STICKER,
+        MediaKind.DOCUMENT,
+    }
+)
+"""Kinds with a file that can be fetched; the others are words and numbers, or kept from us (paid, story)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +308,11 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """What is kept of one message. `sender` is a keyed pseudonym, `ttl` in seconds, `price` in stars."""
+    """What is kept of one message. `sender` is a keyed pseudonym, `ttl` in seconds, `price` in stars.
+
+    `as_of` is the position in the channel's sequence of changes up to which the record is known to be right,
+    0 where the platform did not say; `look_at` is when its counters are to be read again.
+    """
 
     channel_id: ChannelId
     message_id: MessageId
@@ -307,11 +339,13 @@ class MessageRecord:
     spoiler: bool = False
     price: int | None = None
     restrictions: tuple[Restriction, ...] = ()
+    as_of: int = 0
+    look_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The server was asked for every id in (after, upto] and what it has came with this batch."""
+    """The ids in (after, upto]."""
 
     after: MessageId
     upto: MessageId
@@ -319,10 +353,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one channel that are recorded in one transaction, with the ground they cover.
+    """Messages of one channel that are recorded in one transaction, with what they settle.
 
-    The cursor moves to `span.upto` when it stands at or beyond `span.after`, and not otherwise:
-    a live message beyond a gap is recorded and leaves the gap open.
+    `span`: the server was asked for every id in it, and what it has came with this batch: an id that did not
+    come is deleted. `deleted` are ids that it said were deleted. `top` is an id that it is known to have given
+    out. `position`: the channel's sequence of changes (the platform's `pts`) is taken in up to here, with this
+    batch and those before it. `stale`: what is on record of these ids may have changed unseen, and must be
+    asked for again; `fresh` says that nothing is stale after all.
     """
 
     channel_id: ChannelId
@@ -330,6 +367,36 @@ class Batch:
     span: Span | None = None
     deleted: tuple[MessageId, ...] = ()
     seen_at: datetime | None = None
+    source: Source = Source.LIVE
+    top: MessageId = MessageId(0)
+    position: int = 0
+    stale: Span | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a channel is accounted for.
+
+    Every id from `start` to `cursor` is recorded, or known to be deleted; ids above, up to `top`, may be missing.
+    `past` was the newest id when coverage began. `position` is where it stands in the platform's sequence of
+    changes, 0 while that is unknown; what is `stale` must be asked for again.
+    """
+
+    start: MessageId = MessageId(1)
+    cursor: MessageId = MessageId(0)
+    top: MessageId = MessageId(0)
+    past: MessageId = MessageId(0)
+    position: int = 0
+    stale: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Messages of one channel whose counters are to be read again."""
+
+    channel_id: ChannelId
+    message_ids: tuple[MessageId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +414,12 @@ class Recorded:
 
 
 class MediaOutcome(enum.StrEnum):
-    """What came of one media item."""
+    """What came of one media item.
+
+    INCOMPLETE ended before its announced size, and what was there matched nothing; ON_CDN is given out only
+    through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
+    longer there, or refused.
+    """
 
     PENDING = "pending"
     MATCH = "match"
@@ -355,7 +427,10 @@ class MediaOutcome(enum.StrEnum):
     LOW_QUALITY = "low_quality"
     UNDECODABLE = "undecodable"
     EMPTY = "empty"
+    INCOMPLETE = "incomplete"
     TOO_LARGE = "too_large"
+    KIND_OFF = "kind_off"
+    ON_CDN = "on_cdn"
     GONE = "gone"
     FAILED = "failed"
 
@@ -400,7 +475,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed."""
+    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed;
+    `channel_id` and `message_id` are the message through which it was asked for."""
 
     media_id: MediaId
     outcome: MediaOutcome
@@ -408,6 +484,8 @@ class Examined:
     fetched: int = 0
     rendition: str | None = None
     matches: tuple[Match, ...] = ()
+    channel_id: ChannelId | None = None
+    message_id: MessageId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,29 @@ a restart goes on where the last run ended. Bytes never queue; ids do.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.errors import FloodWait, ItemError, MediaEmpty, MediaGone, MediaTooLarge, MediaUndecodable
+from monitor.errors import (
+    ChannelError,
+    FloodWait,
+    ItemError,
+    MediaEmpty,
+    MediaGone,
+    MediaOnCdn,
+    MediaTooLarge,
+    MediaUnavailable,
+    MediaUndecodable,
+)
+from monitor.fetching import Fetching
 from monitor.model import (
     Batch,
     ChannelId,
     Examined,
+    Match,
     MediaHashes,
     MediaId,
     MediaOutcome,
@@ -31,7 +43,11 @@ GROUP = 50
 AHEAD = 2
 """Transactions that are on their way at the same time."""
 WAITING = 200
-"""Batches that may wait for the store before those who bring them are held up."""
+"""Batches that may wait for the store before those who can wait are held up."""
+MOST_WAITING = 10_000
+"""Batches that may wait in all; what comes live cannot be held up."""
+FIRST_ASIDE, LONGEST_ASIDE = 60.0, 3600.0
+"""Seconds for which an item that the platform does not give now is left alone: doubled each time."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]
 
@@ -41,7 +57,8 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: asyncio.Queue[Handed | None] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Handed | None] = asyncio.Queue()
+        self._room = asyncio.Condition()
         self._closed = False
         self.media: Callable[[], None] = lambda: None
         """Told whenever media may wait to be fetched."""
@@ -52,8 +69,20 @@ class Recorder:
 
     async def record(self, batch: Batch) -> "asyncio.Future[None]":
         """Hand a batch over; the result resolves when it is durable. Waits while too many are waiting."""
+        async with self._room:
+            await self._room.wait_for(lambda: self._queue.qsize() < WAITING)
+        return self._put(batch)
+
+    def offer(self, batch: Batch) -> bool:
+        """Hand a batch over without waiting, behind those handed over before; False when too many are waiting."""
+        if self._queue.qsize() >= MOST_WAITING:
+            return False
+        self._put(batch)
+        return True
+
+    def _put(self, batch: Batch) -> "asyncio.Future[None]":
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._queue.put((batch, done))
+        self._queue.put_nowait((batch, done))
         return done
 
     async def run(self) -> None:
@@ -82,6 +111,8 @@ class Recorder:
                 self._closed = True
                 break
             group.append(handed)
+        async with self._room:
+            self._room.notify_all()
         return group or None
 
     async def _write(self, group: Sequence[Handed]) -> None:
@@ -98,38 +129,6 @@ class Recorder:
                 done.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What media may cost: bytes of one item, bytes in memory at once, items at once; PDQ quality that counts."""
-
-    max_bytes: int
-    in_flight: int
-    at_once: int = 8
-    min_quality: int = 50
-
-
-class Room:
-    """A number of bytes that may be in memory at once; those who want more wait."""
-
-    def __init__(self, size: int) -> None:
-        self._size = self._free = size
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def of(self, wanted: int) -> AsyncIterator[None]:
-        """Hold `wanted` bytes for as long as the block lasts; never more than there is in all."""
-        amount = min(wanted, self._size)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= amount)
-            self._free -= amount
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._free += amount
-                self._changed.notify_all()
-
-
 @dataclass(slots=True)
 class Examiner:
     """Fetches what waits, hashes it, compares it and settles it; one for each account."""
@@ -138,73 +137,126 @@ class Examiner:
     source: Source
     hasher: Hasher
     matcher: Matcher
-    limits: Limits
+    fetching: Fetching
     clock: Callable[[], datetime]
     wake: asyncio.Event
     channels: Callable[[], Sequence[ChannelId]]
-    _busy: set[MediaId] = field(default_factory=set)
-    _room: Room = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._room = Room(self.limits.in_flight)
+    _mine: set[MediaId] = field(default_factory=set)
+    _aside: dict[MediaId, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what ends the connection: SourceUnavailable, SessionRevoked."""
-        queue: asyncio.Queue[PendingMedia] = asyncio.Queue(self.limits.at_once)
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(self.limits.at_once):
-                tasks.create_task(self._work(queue), name=f"media:{number}")
-            while True:
-                self.wake.clear()
-                waiting = await self.store.pending_media(self.channels(), 256)
-                fresh = [item for item in waiting if item.media_id not in self._busy]
-                for item in fresh:
-                    self._busy.add(item.media_id)
-                    await queue.put(item)
-                if not fresh:
-                    await self.wake.wait()
+        at_once = self.fetching.limits.at_once
+        self.fetching.wakes.add(self.wake)
+        queue: asyncio.Queue[PendingMedia] = asyncio.Queue(at_once)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(at_once):
+                    tasks.create_task(self._work(queue, tasks), name=f"media:{number}")
+                while True:
+                    self.wake.clear()
+                    if not await self._list(queue):
+                        await self.wake.wait()
+        finally:
+            self.fetching.wakes.discard(self.wake)
+            self.fetching.give_back(self._mine)
 
-    async def _work(self, queue: "asyncio.Queue[PendingMedia]") -> None:
+    async def _list(self, queue: "asyncio.Queue[PendingMedia]") -> bool:
+        """Queue what waits and nobody has; whether there was any."""
+        found = False
+        with self.fetching.listing() as settled:
+            for item in await self.store.pending_media(self.channels(), 256):
+                if item.media_id in self.fetching.busy or item.media_id in settled:
+                    continue
+                self.fetching.busy.add(item.media_id)
+                self._mine.add(item.media_id)
+                await queue.put(item)
+                found = True
+        return found
+
+    async def _work(self, queue: "asyncio.Queue[PendingMedia]", tasks: asyncio.TaskGroup) -> None:
         while True:
             item = await queue.get()
             try:
                 flags = await self.store.examined(await self.examine(item))
-                if flags:
-                    log.info("flag raised", extra={"media": item.media_id, "flags": flags})
             except FloodWait as e:
                 # It stays pending in the store; this worker alone waits.
                 log.warning("media is paused by the platform", extra={"seconds": e.seconds})
                 await asyncio.sleep(e.seconds)
-            finally:
-                self._busy.discard(item.media_id)
+                self._give_back(item.media_id)
+            except (MediaUnavailable, ChannelError):
+                # It stays pending too. A channel that is the trouble is stopped by those who watch over it.
+                before = self._aside.get(item.media_id, 0)
+                self._aside[item.media_id] = before + 1
+                pause = min(FIRST_ASIDE * 2**before, LONGEST_ASIDE)
+                log.warning(
+                    "media is put aside: the platform does not give it now",
+                    extra={"media": item.media_id, "seconds": int(pause)},
+                )
+                tasks.create_task(self._leave(item.media_id, pause), name=f"aside:{item.media_id}")
+            else:
+                if flags:
+                    log.info("flag raised", extra={"media": item.media_id, "flags": flags})
+                self._aside.pop(item.media_id, None)
+                self._mine.discard(item.media_id)
+                self.fetching.settle(item.media_id)
                 self.wake.set()
+
+    async def _leave(self, media_id: MediaId, pause: float) -> None:
+        await asyncio.sleep(pause)
+        self._give_back(media_id)
+
+    def _give_back(self, media_id: MediaId) -> None:
+        self._mine.discard(media_id)
+        self.fetching.give_back([media_id])
 
     async def examine(self, item: PendingMedia) -> Examined:
         """One item from the wire to its outcome. What goes wrong with the item is its outcome."""
+        limits = self.fetching.limits
+        if item.media.kind not in limits.kinds:
+            return self._examined(item, MediaOutcome.KIND_OFF)
         fetched, rendition = 0, None
         try:
-            if (item.media.size or 0) > self.limits.max_bytes:
+            if (item.media.size or 0) > limits.max_bytes:
                 raise MediaTooLarge("larger than media.max_bytes")
             download = await self.source.locate(item)
             rendition = download.rendition
             hashing = self.hasher.start()
-            async with self._room.of(download.size):
-                async for chunk in download.chunks():
+            async with self.fetching.room.of(download.size), aclosing(download.chunks()) as chunks:
+                async for chunk in chunks:
                     fetched += len(chunk)
-                    if fetched > self.limits.max_bytes:
+                    if fetched > limits.max_bytes:
                         raise MediaTooLarge("larger than announced, and than media.max_bytes")
                     await hashing.feed(chunk)
                 hashes = await hashing.finish()
         except ItemError as e:
-            return Examined(item.media_id, _outcome_of(e), self.clock(), fetched, rendition)
+            return self._examined(item, _outcome_of(e), fetched, rendition)
         matches = self.matcher.match(hashes)
-        outcome = MediaOutcome.MATCH if matches else self._without_match(hashes)
-        return Examined(item.media_id, outcome, self.clock(), fetched, rendition, matches)
+        if matches:
+            outcome = MediaOutcome.MATCH
+        elif fetched < download.size:
+            outcome = MediaOutcome.INCOMPLETE
+        else:
+            outcome = self._without_match(hashes)
+        return self._examined(item, outcome, fetched, rendition, matches)
+
+    def _examined(
+        self,
+        item: PendingMedia,
+        outcome: MediaOutcome,
+        fetched: int = 0,
+        rendition: str | None = None,
+        matches: tuple[Match, ...] = (),
+    ) -> Examined:
+        at = self.clock()
+        return Examined(
+            item.media_id, outcome, at, fetched, rendition, matches, item.channel_id, item.message_id
+        )
 
     def _without_match(self, hashes: MediaHashes) -> MediaOutcome:
         if hashes.undecodable:
             return MediaOutcome.UNDECODABLE
-        if hashes.quality is not None and hashes.quality < self.limits.min_quality:
+        if hashes.quality is not None and hashes.quality < self.fetching.limits.min_quality:
             return MediaOutcome.LOW_QUALITY
         return MediaOutcome.NO_MATCH
 
@@ -214,6 +266,7 @@ _OUTCOMES: dict[type[ItemError], MediaOutcome] = {
     MediaTooLarge: MediaOutcome.TOO_LARGE,
     MediaUndecodable: MediaOutcome.UNDECODABLE,
     MediaEmpty: MediaOutcome.EMPTY,
+    MediaOnCdn: MediaOutcome.ON_CDN,
 }
 
 

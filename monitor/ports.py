@@ -4,7 +4,7 @@ Every argument and every result is a frozen value of `monitor.model`, so that a 
 stand in for any of these.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -12,12 +12,15 @@ from monitor.model import (
     Batch,
     Channel,
     ChannelId,
+    Coverage,
     Declaration,
     EventType,
     Examined,
     ListVersion,
+    Look,
     Match,
     MediaHashes,
+    MessageId,
     PendingMedia,
     Profile,
     Recorded,
@@ -26,6 +29,9 @@ from monitor.model import (
     SessionState,
     Totals,
 )
+
+Progress = Callable[[str, int, int], None]
+"""Told of a channel's history: username, ids accounted for, ids in all."""
 
 
 class Store(Protocol):
@@ -76,17 +82,31 @@ class Store(Protocol):
     # -- messages
 
     async def record(self, batches: Sequence[Batch]) -> Recorded:
-        """Upsert messages, their media and the cursors, in one transaction.
+        """Upsert messages, their media and the ledger, in one transaction.
 
-        Upserting keeps `first_seen_at`, `source` and `account` of the first record; a record edited earlier
-        than the stored one changes nothing. Media that is new waits as PENDING; media that matched already
+        Upserting keeps `first_seen_at`, `source` and `account` of the first record; a record as of an earlier
+        position than the stored one changes nothing, nor, where one of them is unknown, one edited earlier; an
+        edit once seen is never taken back. Media that is new waits as PENDING; media that matched already
         raises its flag on each further message at once; media that was GONE, FAILED or EMPTY waits again.
-        `deleted` sets `deleted_seen_at` once, on rows that exist; media that waits and that no message
-        carries any more is GONE.
+        `deleted` sets `deleted_seen_at` once, on rows that exist, and so does a span in which they did not come;
+        media that waits and that no message carries any more is GONE; media that was GONE, lost a message and is
+        carried by another waits again. Ids that are not on record and are deleted, or did not come, become absent.
+        The cursor moves over all that is recorded or absent; of a span it is taken at its word when the cursor
+        stands at `span.after` or beyond. A span makes what is stale fresh.
         """
 
-    async def cursor(self, channel_id: ChannelId) -> int:
-        """The highest message id up to which everything is accounted for; 0 at the start."""
+    async def begin(self, channel_id: ChannelId, start: MessageId, top: MessageId, position: int) -> None:
+        """Cover a channel from message id `start` on; its newest id is `top`, its sequence stands at `position`.
+
+        Again with a lower start: the cursor goes back to it, over what is not on record yet. Nothing else changes
+        of a channel that is covered already, but that `top` never falls and an unknown position becomes known.
+        """
+
+    async def coverage(self, channel_id: ChannelId) -> Coverage | None:
+        """How far the channel is accounted for; None before anything is."""
+
+    async def due_looks(self, channels: Sequence[ChannelId], at: datetime, limit: int) -> list[Look]:
+        """Up to `limit` messages of these channels whose counters are due to be read again, by channel."""
 
     # -- media
 
@@ -100,7 +120,8 @@ class Store(Protocol):
         """Settle one media item; raise a flag, with its event, for every message that carries it.
 
         Returns the number of new flags. Repeating it adds no flag. An item already settled as MATCH stays
-        so; of an item that no message ever carried nothing is kept.
+        so; of an item that no message ever carried nothing is kept. An item that is GONE from a message which
+        is known by now to carry it no more, while another does, stays pending: it is asked for through that.
         """
 
     # -- lists and events
@@ -116,7 +137,7 @@ class Store(Protocol):
 
 
 class Download(Protocol):
-    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes."""
+    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes, as announced."""
 
     @property
     def rendition(self) -> str: ...
@@ -124,8 +145,10 @@ class Download(Protocol):
     @property
     def size(self) -> int: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The item's bytes in order. Raises MediaGone, FloodWait, SourceUnavailable."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The item's bytes in order; fewer or more than `size` when it was announced wrongly. Close it when
+        it is not read to its end. Raises MediaGone, MediaOnCdn, MediaUnavailable, FloodWait, SourceUnavailable.
+        """
 
 
 class Source(Protocol):

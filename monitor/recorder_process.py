@@ -14,10 +14,10 @@ from pathlib import Path
 
 from monitor import logs
 from monitor.bars import history_bars
-from monitor.collector import Progress
 from monitor.config import Config, load
 from monitor.confinement import confine_recorder
 from monitor.errors import MonitorError
+from monitor.ports import Progress
 from monitor.store import open_store
 from monitor.wire import Notices, Pipe, greeting, serve
 

@@ -26,10 +26,13 @@ from monitor.model import (
     Batch,
     Channel,
     ChannelId,
+    Coverage,
     Declaration,
     EventType,
     Examined,
     ListVersion,
+    Look,
+    MessageId,
     PendingMedia,
     Profile,
     Recorded,
@@ -296,8 +299,14 @@ class RemoteStore:
     async def record(self, batches: Sequence[Batch]) -> Recorded:
         return await self._call(RemoteStore.record, batches)
 
-    async def cursor(self, channel_id: ChannelId) -> int:
-        return await self._call(RemoteStore.cursor, channel_id)
+    async def begin(self, channel_id: ChannelId, start: MessageId, top: MessageId, position: int) -> None:
+        await self._call(RemoteStore.begin, channel_id, start, top, position)
+
+    async def coverage(self, channel_id: ChannelId) -> Coverage | None:
+        return await self._call(RemoteStore.coverage, channel_id)
+
+    async def due_looks(self, channels: Sequence[ChannelId], at: datetime, limit: int) -> list[Look]:
+        return await self._call(RemoteStore.due_looks, channels, at, limit)
 
     async def pending_media(self, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
         return await self._call(RemoteStore.pending_media, channels, limit)

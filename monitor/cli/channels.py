@@ -2,6 +2,7 @@
 
 import typer
 
+from monitor.cli.coverage import coverage
 from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
 
 app = typer.Typer(no_args_is_help=True, help="Declared channels, their authorization and standing.")
@@ -84,3 +85,6 @@ def _show(rows: list[dict[str, object]]) -> None:
         console.print()
     for row in told:
         console.print(f"{row['username']}: {row['explanation']} ({row['reason']})", soft_wrap=True)
+
+
+app.command("coverage")(coverage)

@@ -168,7 +168,8 @@ async def _accounts(config: "Config") -> list[Finding]:
                 async with open_reader(config.database) as reader:
                     saved = await reader.session(account.name)
             session = StoredSession(account.name, saved and unseal(saved, config.sealing_key()))
-            async with connect(session, prepare.credentials(config, account.name), prepare.endpoint(config)):
+            identity, server = prepare.credentials(config, account.name), prepare.endpoint(config)
+            async with connect(session, identity, server, key_pauses=()):
                 findings.append(Finding(what, "ok", "connected and signed in"))
         except SourceUnavailable as e:
             findings.append(Finding(what, "error", f"the platform cannot be reached: {e}", 3))

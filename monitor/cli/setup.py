@@ -11,7 +11,10 @@ from monitor.cli.frame import ConfigOption, command, read_config
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.model import Scalar
+    from monitor.config import Account, Config
+    from monitor.model import Scalar, SessionState
+    from monitor.telegram.client import Credentials, Endpoint
+    from monitor.telegram.session import StoredSession
 
 TEMPLATE = """\
 # Channel Monitor. All keys, with explanations: config.example.yaml and docs/configuration.md.
@@ -147,41 +150,36 @@ async def _record_rotation(database: Path, ids: "Mapping[str, Scalar]") -> None:
 def login(
     account: Annotated[str | None, typer.Argument(help="The account's name in the configuration.")] = None,
     config: ConfigOption = None,
+    qr: Annotated[
+        bool, typer.Option("--qr", help="Show a QR code for the account's app to scan, instead of asking.")
+    ] = False,
 ) -> None:
     """Sign an account in. Asks on the terminal; otherwise reads phone, code and password, line by line."""
     import asyncio
 
     settings = read_config(config)
-    asyncio.run(_login(settings.path, account))
+    asyncio.run(_login(settings, account, qr))
 
 
-async def _login(path: Path, name: str | None) -> None:
-    from monitor.config import load
+async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.daemon import sole
-    from monitor.errors import ConfigError, FloodWait, InputError, NoNetwork, SourceUnavailable
+    from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import EventType
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
-    from monitor.telegram.client import connect
-    from monitor.telegram.sealing import seal, unseal
-    from monitor.telegram.session import StoredSession
-    from monitor.telegram.signin import sign_in
+    from monitor.telegram.sealing import seal
 
-    config = load(path)
     account = config.account(name)
+    if qr and account.kind == "bot":
+        raise InputError(f"--qr: account {account.name} is a bot; bots sign in with their token")
     identity, server = credentials(config, account.name), endpoint(config)
     sealing = config.sealing_key()
     with sole(config.state):
         async with open_store(config.database) as store:
             saved = await store.session(account.name)
             try:
-                session = StoredSession(account.name, saved and unseal(saved, sealing))
-            except ConfigError:
-                # Sealed under a key that is not there any more: signing in anew is the remedy.
-                session = StoredSession(account.name)
-            try:
-                async with connect(session, identity, server, signed_in=False) as connection:
-                    who = await sign_in(connection, _ask, bot=account.kind == "bot")
+                already = await _still_signed_in(saved, sealing, identity, server)
+                session = already or await _sign_in(config, account, qr, identity, server)
             except SourceUnavailable as e:
                 raise NoNetwork(
                     f"the platform cannot be reached; check the network and telegram: ({e})"
@@ -190,14 +188,75 @@ async def _login(path: Path, name: str | None) -> None:
                 raise InputError(
                     f"the platform asks for a pause of {e.seconds} s before the next sign-in"
                 ) from e
+            # Only now: a sign-in that failed leaves the stored key as it is.
             state = session.state()
             if state is not None:
                 await store.save_session(seal(state, sealing))
-            if not who.already:
-                await store.append(
-                    EventType.SIGNED_IN, {"account": account.name, "user_id": who.user_id}, now()
-                )
-    typer.echo(f"account {account.name} {'is signed in already' if who.already else 'is signed in'}")
+            if not already:
+                body: dict[str, Scalar] = {"account": account.name, "user_id": session.user_id}
+                await store.append(EventType.SIGNED_IN, body, now())
+    typer.echo(f"account {account.name} {'is signed in already' if already else 'is signed in'}")
+
+
+async def _still_signed_in(
+    saved: "SessionState | None",
+    sealing: bytes | None,
+    identity: "Credentials",
+    server: "Endpoint | None",
+) -> "StoredSession | None":
+    """The saved session, if the platform still knows it; None where signing in anew is the remedy."""
+    from monitor.errors import ConfigError, SessionRevoked
+    from monitor.telegram.client import connect
+    from monitor.telegram.sealing import unseal
+    from monitor.telegram.session import StoredSession
+
+    if saved is None:
+        return None
+    try:
+        session = StoredSession(saved.account, unseal(saved, sealing))
+        async with connect(session, identity, server, key_pauses=()):
+            return session
+    except (ConfigError, SessionRevoked):
+        return None
+
+
+async def _sign_in(
+    config: "Config", account: "Account", qr: bool, identity: "Credentials", server: "Endpoint | None"
+) -> "StoredSession":
+    """A new session, signed in under a key of its own."""
+    from monitor.telegram.client import connect
+    from monitor.telegram.session import StoredSession
+    from monitor.telegram.signin import Scan, by_phone, by_token, sign_in
+
+    def token() -> str:
+        if account.token is None:
+            return _ask("Bot token", True)
+        return account.token.read(config.path.parent, f"{config.path}: account {account.name}: token")
+
+    session, scan = StoredSession(account.name), Scan(_ask, _show)
+    sink = scan if qr else None
+    async with connect(session, identity, server, sink=sink, signed_in=False) as connection:
+        if qr:
+            await sign_in(connection, scan.way)
+        else:
+            await sign_in(connection, by_token(token) if account.kind == "bot" else by_phone(_ask))
+    return session
+
+
+def _show(link: str) -> None:
+    """The QR code on a terminal, and the link below it."""
+    if sys.stderr.isatty():
+        import io
+
+        import segno
+
+        drawn = io.StringIO()
+        segno.make(link, error="l", micro=False).terminal(drawn, border=2, compact=True)
+        for line in drawn.getvalue().splitlines():
+            # White on black whatever the terminal's own colours: some scanners refuse the negative.
+            typer.echo(f"\x1b[38;5;231;48;5;16m{line}\x1b[0m", err=True)
+    typer.echo("in the account's app: Settings, Devices, Link Desktop Device; or open there:", err=True)
+    typer.echo(link, err=True)
 
 
 def _ask(question: str, secret: bool) -> str:

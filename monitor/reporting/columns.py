@@ -72,7 +72,10 @@ def _text(name: str, meaning: str) -> Column:
     return Column(name, "text", meaning)
 
 
-_OUTCOME = "what came of the media: pending, {}, low_quality, undecodable, empty, too_large, gone or failed"
+_OUTCOME = (
+    "what came of the media: pending, {}, low_quality, undecodable, empty, incomplete, gone, failed; left out:"
+    " too_large, kind_off, on_cdn, no_file (paid media, stories, web pages, polls: there is none to fetch)"
+)
 _MESSAGES = (
     _integer("channel_id", "the channel, without the -100 prefix of the bot API"),
     _integer("message_id", "the message within its channel"),

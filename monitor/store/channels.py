@@ -23,7 +23,7 @@ from monitor.model import (
 )
 from monitor.store import events
 from monitor.store.events import Salt
-from monitor.store.schema import authorizations, channels, cursors
+from monitor.store.schema import authorizations, channels, coverage
 
 _AUTHORIZATION = (
     "reference",
@@ -40,10 +40,10 @@ _ALL = (
     select(
         channels,
         *authorizations.c[_AUTHORIZATION],
-        func.coalesce(cursors.c.cursor, 0).label("cursor"),
+        func.coalesce(coverage.c.cursor, 0).label("cursor"),
     )
     .outerjoin(authorizations, authorizations.c.authorization_id == channels.c.authorization_id)
-    .outerjoin(cursors, cursors.c.channel_id == channels.c.channel_id)
+    .outerjoin(coverage, coverage.c.channel_id == channels.c.channel_id)
     .order_by(channels.c.username)
 )
 

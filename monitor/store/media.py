@@ -22,7 +22,7 @@ from monitor.store.events import Salt
 from monitor.store.schema import media, messages
 
 # What another sighting may cure: another post's bytes may be there when these were not.
-_RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+_RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY, MediaOutcome.INCOMPLETE)
 
 _new = insert(media)
 _WAIT = _new.on_conflict_do_update(
@@ -42,6 +42,15 @@ _LOST = (
     )
     .values(outcome=MediaOutcome.GONE.value, settled_at=bindparam("at", type_=media.c.settled_at.type))
 )
+_CARRIED_STILL = (
+    update(media)
+    .where(
+        media.c.media_id == bindparam("lost"),
+        media.c.outcome == MediaOutcome.GONE.value,
+        exists().where(_carrying),
+    )
+    .values(outcome=MediaOutcome.PENDING.value, settled_at=None)
+)
 
 
 def wait(conn: Connection, seen: Mapping[MediaId, datetime]) -> None:
@@ -51,8 +60,12 @@ def wait(conn: Connection, seen: Mapping[MediaId, datetime]) -> None:
 
 
 def lose(conn: Connection, items: Mapping[MediaId, datetime]) -> None:
-    """Items that lost a message: those that wait and that no message carries any more are GONE."""
+    """Items that lost a message: those that wait and that no message carries any more are GONE.
+
+    Those that were GONE already and that another message carries wait again: it was this one that was gone.
+    """
     if items:
+        conn.execute(_CARRIED_STILL, [{"lost": item} for item in items])
         conn.execute(_LOST, [{"lost": item, "at": at} for item, at in items.items()])
 
 
@@ -107,6 +120,8 @@ def examined(conn: Connection, salt: Salt, result: Examined) -> int:
     """Settle one item; see `ports.Store.examined`."""
     if (result.outcome is MediaOutcome.MATCH) != bool(result.matches):
         raise ValueError("an item has matches when, and only when, its outcome is a match")
+    if result.outcome is MediaOutcome.GONE and _was_elsewhere(conn, result):
+        return 0
     settled = conn.execute(
         update(media)
         .where(media.c.media_id == result.media_id, media.c.outcome != MediaOutcome.MATCH.value)
@@ -127,3 +142,13 @@ def examined(conn: Connection, salt: Salt, result: Examined) -> int:
         .order_by(m.channel_id, m.message_id)
     ).all()
     return flags.raise_flags(conn, salt, [flags.Sighting(*carrier, result.at) for carrier in carriers])
+
+
+def _was_elsewhere(conn: Connection, result: Examined) -> bool:
+    """Whether the message through which an item was asked for has lost it meanwhile, and another carries it."""
+    m = messages.c
+    carriers = conn.execute(
+        select(m.channel_id, m.message_id).where(m.media_id == result.media_id, m.deleted_seen_at.is_(None))
+    ).all()
+    asked = (result.channel_id, result.message_id)
+    return result.message_id is not None and bool(carriers) and asked not in map(tuple, carriers)

@@ -1,17 +1,18 @@
-"""Recording messages: rows, counts over time, media that wait and cursors, all in one transaction."""
+"""Recording messages: rows, counts over time, media that wait and the ledger, all in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, null, select, update
 
 from monitor.model import (
     Batch,
     ChannelId,
     Counters,
     Forward,
+    Look,
     MediaId,
     MediaKind,
     MediaOutcome,
@@ -20,12 +21,13 @@ from monitor.model import (
     MessageRecord,
     Recorded,
 )
-from monitor.store import flags, media
+from monitor.store import flags, ledger, media
 from monitor.store.columns import EPOCH, to_micros
 from monitor.store.engine import Cell, executemany, insert, lookup
 from monitor.store.events import Salt
 from monitor.store.flags import Sighting
-from monitor.store.schema import counters, cursors, messages, restrictions
+from monitor.store.ledger import Stand
+from monitor.store.schema import counters, messages, restrictions
 
 COUNTS = ("views", "forwards", "replies", "reactions")
 KEPT = {"channel_id", "message_id", "first_seen_at", "source", "account", "tool_version", "deleted_seen_at"}
@@ -34,43 +36,37 @@ KEPT = {"channel_id", "message_id", "first_seen_at", "source", "account", "tool_
 _new = insert(messages)
 _UPSERT = _new.on_conflict_do_update(
     index_elements=["channel_id", "message_id"],
-    set_={c.name: _new.excluded[c.name] for c in messages.c if c.name not in KEPT},
+    set_={c.name: _new.excluded[c.name] for c in messages.c if c.name not in KEPT}
+    # An edit that was seen stays on record, though a later change hides it.
+    | {"edited_at": func.coalesce(_new.excluded.edited_at, messages.c.edited_at)},
 )
 _sample = insert(counters)
 _SAMPLE = _sample.on_conflict_do_update(
     index_elements=["channel_id", "message_id", "at"],
     set_={name: _sample.excluded[name] for name in COUNTS},
 )
-_KNOWN = select(*messages.c["message_id", "edited_at", *COUNTS, "media_id", "deleted_seen_at"]).where(
-    messages.c.channel_id == bindparam("channel")
-)
+_KNOWN = select(
+    *messages.c["message_id", "edited_at", "as_of", *COUNTS, "media_id", "deleted_seen_at"]
+).where(messages.c.channel_id == bindparam("channel"))
 _NO_FORWARD = Forward(EPOCH)
 _NO_MEDIA = MediaRef(MediaKind.OTHER)
+_CARRIED = select(messages.c.media_id).where(
+    messages.c.channel_id == bindparam("channel"), messages.c.media_id.is_not(None)
+)
 
 _KEY = (messages.c.channel_id == bindparam("channel"), messages.c.message_id == bindparam("message"))
 _DELETED = (
     update(messages)
     .where(*_KEY, messages.c.deleted_seen_at.is_(None))
-    .values(deleted_seen_at=bindparam("at", type_=messages.c.deleted_seen_at.type))
+    .values(deleted_seen_at=bindparam("at", type_=messages.c.deleted_seen_at.type), look_at=null())
 )
 _UNRESTRICT = delete(restrictions).where(
     restrictions.c.channel_id == bindparam("channel"), restrictions.c.message_id == bindparam("message")
 )
 _RESTRICT = insert(restrictions).on_conflict_do_nothing()  # named twice is named once
-_cursor = insert(cursors)
-_MOVE = _cursor.on_conflict_do_update(
-    index_elements=["channel_id"], set_={"cursor": _cursor.excluded.cursor, "top": _cursor.excluded.top}
-)
 
 NOTHING = Counters()
 Key = tuple[ChannelId, MessageId]
-
-
-class _Stand(NamedTuple):
-    """A channel's cursor, and the highest message id on record."""
-
-    cursor: int
-    top: int
 
 
 @dataclass(slots=True)
@@ -78,6 +74,7 @@ class _Known:
     """What is on record of a message, as far as it decides what another record of it changes."""
 
     edited_at: int | None
+    as_of: int
     counters: Counters
     media_id: MediaId | None
     deleted: bool = False
@@ -95,16 +92,25 @@ class _Changes:
     carried: dict[MediaId, datetime] = field(default_factory=dict)
     lost: dict[MediaId, datetime] = field(default_factory=dict)
     sightings: list[Sighting] = field(default_factory=list)
+    unknown: dict[Key, datetime] = field(default_factory=dict)
+    """Deleted, and nothing is on record of them."""
+    added: dict[Key, int] = field(default_factory=dict)
+    """New on record, with the number of the batch that brought it."""
+    returned: dict[ChannelId, list[MessageId]] = field(default_factory=dict)
+    """New on record, with ids that may have been taken for absent."""
     new: int = 0
 
 
 def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch]) -> Recorded:
-    """Upsert messages, media and cursors; see `ports.Store.record`."""
-    stands = _stands(conn, batches)
-    changes = _collect(_known(conn, batches, stands), version, batches)
+    """Upsert messages, media and the ledger; see `ports.Store.record`."""
+    before = ledger.load(conn, {batch.channel_id for batch in batches})
+    changes = _collect(_known(conn, batches, before), before, version, batches)
     media.wait(conn, changes.carried)  # before the messages, which refer to it
     executemany(conn, _UPSERT, changes.rows)
     executemany(conn, _SAMPLE, changes.samples)
+    for channel_id, ids in changes.returned.items():
+        for message_id, at in ledger.revive(conn, channel_id, ids):
+            _mark_deleted(conn, changes, channel_id, [message_id], at)
     restricted = [row for of_message in changes.restricted.values() for row in of_message]
     for statement, rows in (
         (_UNRESTRICT, changes.unrestricted),
@@ -113,75 +119,136 @@ def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch])
     ):
         if rows:
             conn.execute(statement, rows)
+    after = _account(conn, before, changes, batches)
     media.lose(conn, changes.lost)
-    outcomes = media.outcomes(conn, changes.carried)
+    outcomes = media.outcomes(conn, changes.carried.keys() | changes.lost.keys())
     matched = [s for s in changes.sightings if outcomes[s.media_id] == MediaOutcome.MATCH]
     return Recorded(
         new=changes.new,
         flags=flags.raise_flags(conn, salt, matched),
         media_pending=MediaOutcome.PENDING in outcomes.values(),
-        lagging=_move(conn, stands, batches),
+        lagging=frozenset(channel_id for channel_id, stand in after.items() if stand.top > stand.cursor),
     )
 
 
-def cursor(conn: Connection, channel_id: ChannelId) -> int:
-    """The channel's cursor; 0 at the start."""
-    found = conn.execute(select(cursors.c.cursor).where(cursors.c.channel_id == channel_id))
-    return found.scalar_one_or_none() or 0
+def due_looks(conn: Connection, channels: Sequence[ChannelId], at: datetime, limit: int) -> list[Look]:
+    """See `ports.Store.due_looks`."""
+    m = messages.c
+    rows = conn.execute(
+        select(m.channel_id, m.message_id)
+        .where(m.look_at.is_not(None), m.look_at <= at, m.channel_id.in_(channels))
+        .order_by(m.look_at)
+        .limit(limit)
+    )
+    due: dict[ChannelId, list[MessageId]] = {}
+    for channel_id, message_id in rows:
+        due.setdefault(ChannelId(channel_id), []).append(MessageId(message_id))
+    return [Look(channel_id, tuple(sorted(ids))) for channel_id, ids in due.items()]
 
 
-def _stands(conn: Connection, batches: Sequence[Batch]) -> dict[ChannelId, _Stand]:
-    """Where the channels of the batches stand before them."""
-    stands = {batch.channel_id: _Stand(0, 0) for batch in batches}
-    found = conn.execute(select(cursors).where(cursors.c.channel_id.in_(stands)))
-    return stands | {ChannelId(row.channel_id): _Stand(row.cursor, row.top) for row in found}
+def _account(
+    conn: Connection, before: Mapping[ChannelId, Stand], changes: _Changes, batches: Sequence[Batch]
+) -> dict[ChannelId, Stand]:
+    """Bring the ledger in line with the rows, batch by batch."""
+    after, overlapped = dict(before), _overlapped(batches)
+    for number, batch in enumerate(batches):
+        unknown = [i for i in batch.deleted if (batch.channel_id, i) in changes.unknown]
+        after[batch.channel_id], missing = ledger.cover(
+            conn, after[batch.channel_id], batch, unknown, overlapped=overlapped[number]
+        )
+        # What a later batch brought had not been there to be missed.
+        vanished = [
+            i for i in missing if changes.added.get((batch.channel_id, MessageId(i)), number) <= number
+        ]
+        if vanished and batch.seen_at is not None:
+            _mark_deleted(conn, changes, batch.channel_id, vanished, batch.seen_at)
+    after = {channel_id: ledger.advance(conn, channel_id, stand) for channel_id, stand in after.items()}
+    ledger.save(conn, before, after)
+    return after
+
+
+def _overlapped(batches: Sequence[Batch]) -> list[bool]:
+    """For each batch, whether a later one brings a message of its span; pages in their order do not."""
+    found: list[bool] = []
+    lowest: dict[ChannelId, MessageId] = {}
+    for batch in reversed(batches):
+        low = lowest.get(batch.channel_id)
+        found.append(batch.span is not None and low is not None and low <= batch.span.upto)
+        ids = [m.message_id for m in batch.messages]
+        if ids:
+            lowest[batch.channel_id] = min(ids) if low is None else min(low, *ids)
+    return found[::-1]
+
+
+def _mark_deleted(
+    conn: Connection, changes: _Changes, channel_id: ChannelId, ids: Sequence[int], at: datetime
+) -> None:
+    """These were recorded, and are gone."""
+    conn.execute(_DELETED, [{"channel": channel_id, "message": i, "at": at} for i in ids])
+    m = messages.c
+    for (media_id,) in lookup(conn, _CARRIED, m.message_id, ids, channel_id):
+        changes.lost[MediaId(media_id)] = at
 
 
 def _known(
-    conn: Connection, batches: Sequence[Batch], stands: Mapping[ChannelId, _Stand]
+    conn: Connection, batches: Sequence[Batch], stands: Mapping[ChannelId, Stand]
 ) -> dict[Key, _Known]:
-    """What is on record of the messages that the batches name. Above a channel's top there is nothing."""
+    """What is on record of the messages that the batches name. Above what was seen there is nothing."""
     wanted: dict[ChannelId, set[MessageId]] = {channel_id: set() for channel_id in stands}
     for batch in batches:
-        top = stands[batch.channel_id].top
+        seen = stands[batch.channel_id].seen
         ids = wanted[batch.channel_id]
-        ids.update(m.message_id for m in batch.messages if m.message_id <= top)
-        ids.update(i for i in batch.deleted if i <= top)
+        ids.update(m.message_id for m in batch.messages if m.message_id <= seen)
+        ids.update(i for i in batch.deleted if i <= seen)
     known = {}
     for channel_id, ids in wanted.items():
-        for message_id, edited_at, *counts, media_id, deleted_at in lookup(
+        for message_id, edited_at, as_of, *counts, media_id, deleted_at in lookup(
             conn, _KNOWN, messages.c.message_id, ids, channel_id
         ):
             known[channel_id, message_id] = _Known(
-                edited_at, Counters(*counts), media_id, deleted_at is not None
+                edited_at, as_of, Counters(*counts), media_id, deleted_at is not None
             )
     return known
 
 
-def _collect(known: dict[Key, _Known], version: str, batches: Sequence[Batch]) -> _Changes:
+def _collect(
+    known: dict[Key, _Known], stands: Mapping[ChannelId, Stand], version: str, batches: Sequence[Batch]
+) -> _Changes:
     changes = _Changes()
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if batch.seen_at is None and (batch.deleted or batch.span is not None):
+            raise ValueError("a batch that deletes or covers ground says when that was seen")
+        seen = stands[batch.channel_id].seen
         for message in batch.messages:
             if message.channel_id != batch.channel_id:
                 raise ValueError("a batch holds messages of its own channel")
-            _add(changes, known, version, message)
+            if _add(changes, known, version, message):
+                changes.added[batch.channel_id, message.message_id] = number
+                if message.message_id <= seen:
+                    changes.returned.setdefault(batch.channel_id, []).append(message.message_id)
         for message_id in batch.deleted:
             _delete(changes, known, (batch.channel_id, message_id), batch.seen_at)
     return changes
 
 
-def _add(changes: _Changes, known: dict[Key, _Known], version: str, message: MessageRecord) -> None:
+def _add(changes: _Changes, known: dict[Key, _Known], version: str, message: MessageRecord) -> bool:
+    """Take in one record; whether nothing was on record of the message."""
     key = (message.channel_id, message.message_id)
     at = message.first_seen_at
     media_id = message.media.media_id if message.media else None
     edited_at = None if message.edited_at is None else to_micros(message.edited_at)
     before = known.get(key)
+    new = before is None
     if before is None:
         changes.new += 1
-        before = known[key] = _Known(None, NOTHING, None)
+        before = known[key] = _Known(None, 0, NOTHING, None)
+        if (gone := changes.unknown.pop(key, None)) is not None:
+            # The news of its deletion overtook it.
+            before.deleted = True
+            changes.deleted.append({"channel": key[0], "message": key[1], "at": gone})
     else:
-        if (edited_at or 0) < (before.edited_at or 0):
-            return
+        if _stale(message, edited_at, before):
+            return False
         changes.unrestricted.append({"channel": key[0], "message": key[1]})
         changes.restricted.pop(key, None)
     changes.rows.append(_row(message, edited_at, media_id, version))
@@ -199,14 +266,26 @@ def _add(changes: _Changes, known: dict[Key, _Known], version: str, message: Mes
             changes.lost[media_id] = at
     if before.media_id is not None and before.media_id != media_id:
         changes.lost[before.media_id] = at
-    before.edited_at, before.counters, before.media_id = edited_at, message.counters, media_id
+    before.edited_at = before.edited_at if edited_at is None else edited_at
+    before.as_of, before.counters, before.media_id = message.as_of, message.counters, media_id
+    return new
+
+
+def _stale(message: MessageRecord, edited_at: int | None, before: _Known) -> bool:
+    """Whether what is on record is newer. Positions tell; where one is unknown, the edits do."""
+    if message.as_of and before.as_of:
+        return message.as_of < before.as_of
+    return (edited_at or 0) < (before.edited_at or 0)
 
 
 def _delete(changes: _Changes, known: dict[Key, _Known], key: Key, at: datetime | None) -> None:
     if at is None:
-        raise ValueError("a batch that deletes says when that was seen")
+        return  # refused before
     before = known.get(key)
-    if before is None or before.deleted:
+    if before is None:
+        changes.unknown.setdefault(key, at)
+        return
+    if before.deleted:
         return
     before.deleted = True
     changes.deleted.append({"channel": key[0], "message": key[1], "at": at})
@@ -258,6 +337,8 @@ def _row(
         item.duration,
         message.spoiler,
         message.price,
+        message.as_of,
+        None if message.look_at is None else to_micros(message.look_at),
     )
 
 
@@ -272,24 +353,3 @@ def _sampled(message: MessageRecord) -> tuple[Cell, ...]:
         counts.replies,
         counts.reactions,
     )
-
-
-def _move(
-    conn: Connection, stands: Mapping[ChannelId, _Stand], batches: Sequence[Batch]
-) -> frozenset[ChannelId]:
-    """Move each channel's cursor over the ground its batches cover; returns the channels with a gap above."""
-    after = dict(stands)
-    for batch in batches:
-        at, top = after[batch.channel_id]
-        if batch.span and at >= batch.span.after:
-            at = max(at, batch.span.upto)
-        top = max(top, max((message.message_id for message in batch.messages), default=0))
-        after[batch.channel_id] = _Stand(at, top)
-    moved = [
-        {"channel_id": channel_id, "cursor": stand.cursor, "top": stand.top}
-        for channel_id, stand in after.items()
-        if stand != stands[channel_id]
-    ]
-    if moved:
-        conn.execute(_MOVE, moved)
-    return frozenset(channel_id for channel_id, stand in after.items() if stand.top > stand.cursor)

@@ -22,8 +22,11 @@ _hidden = (
     )
     .scalar_subquery()
 )
+_outcome = case(
+    (messages.c.media_kind.is_not(None) & messages.c.media_id.is_(None), "no_file"), else_=media.c.outcome
+)
 MESSAGES = (
-    select(messages, media.c.outcome.label("media_outcome"), _hidden.label("restriction"))
+    select(messages, _outcome.label("media_outcome"), _hidden.label("restriction"))
     .outerjoin(media, media.c.media_id == messages.c.media_id)
     .order_by(messages.c.channel_id, messages.c.message_id)
 )

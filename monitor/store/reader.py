@@ -1,6 +1,6 @@
 """Reading what is committed: streams for exports, counts for status. Nothing here can write."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,12 +22,14 @@ from monitor.model import (
     MessageKind,
     Refusal,
     SessionState,
+    Span,
     Totals,
 )
-from monitor.store import accounts, engine, migrate, queries
+from monitor.store import accounts, engine, ledger, migrate, queries
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of
-from monitor.store.schema import cases, channels, cursors, events, flag_matches, flags, media, messages
+from monitor.store.ledger import Sums
+from monitor.store.schema import cases, channels, coverage, events, flag_matches, flags, media, messages
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -126,6 +128,14 @@ class Reader:
         """How far each channel has come, by username."""
         return await self.run(_channel_status)
 
+    async def coverage(self, channels: Sequence[ChannelId] | None = None) -> list[Sums]:
+        """The ledgers of these channels, or of all that are covered, by channel id."""
+        return await self.run(ledger.sums, channels)
+
+    async def holes(self, channel_id: ChannelId, limit: int = 20) -> list[Span]:
+        """The first runs of ids of which nothing is known, ascending."""
+        return await self.run(ledger.holes, channel_id, limit)
+
     async def media_outcomes(self) -> dict[MediaOutcome, int]:
         """Media items by outcome; outcomes that do not occur are left out."""
         query = select(media.c.outcome, func.count()).group_by(media.c.outcome)
@@ -187,9 +197,9 @@ def _channel_status(conn: Connection) -> list[ChannelStatus]:
         .subquery()
     )
     query = (
-        select(channels, counted.c.n, counted.c.last, cursors.c.cursor, cursors.c.top)
+        select(channels, counted.c.n, counted.c.last, coverage.c.cursor, coverage.c.top)
         .outerjoin(counted, counted.c.channel_id == channels.c.channel_id)
-        .outerjoin(cursors, cursors.c.channel_id == channels.c.channel_id)
+        .outerjoin(coverage, coverage.c.channel_id == channels.c.channel_id)
         .order_by(channels.c.username)
     )
     return [

@@ -125,11 +125,30 @@ channels = _table(
     *map(truth, ("verified", "scam", "fake")),
 )
 
-cursors = _table(
-    "cursors",
+coverage = _table(
+    "coverage",
     Column("channel_id", Int, primary_key=True, autoincrement=False),
-    Column("cursor", Int, nullable=False),  # everything up to this message id is accounted for
-    Column("top", Int, nullable=False),  # the highest message id on record
+    Column("start", Int, nullable=False),  # the first message id that is covered
+    Column("cursor", Int, nullable=False),  # everything from the start up to this one is accounted for
+    Column("top", Int, nullable=False),  # the highest id that the platform is known to have given out
+    Column("seen", Int, nullable=False),  # the highest id that is recorded or absent
+    Column("past", Int, nullable=False),  # the newest id when coverage began
+    Column("position", Int, nullable=False),  # in the platform's sequence of changes; 0 is unknown
+    *_numbers("stale_after", "stale_upto"),  # ids in between may have changed unseen
+)
+
+absences = _table(
+    "absences",
+    Column("channel_id", Int, nullable=False),
+    Column("first", Int, nullable=False),  # ids from first to last were deleted before they were recorded
+    Column("last", Int, nullable=False),
+    Column("told", Bool, nullable=False),  # the platform said so; else they were not there when asked for
+    Column("source", Text, nullable=False),
+    Column("known_at", Time, nullable=False),
+    PrimaryKeyConstraint("channel_id", "first"),
+    truth("told"),
+    one_of("source", Source),
+    keyed=True,
 )
 
 # -- messages ----------------------------------------------------------------------------------------------
@@ -178,6 +197,8 @@ messages = _table(
     *_numbers("size", "width", "height", "duration"),
     Column("spoiler", Bool, nullable=False),
     Column("price", Int),
+    Column("as_of", Int, nullable=False),
+    Column("look_at", Time),
     PrimaryKeyConstraint("channel_id", "message_id"),
     one_of("kind", MessageKind),
     word("action"),
@@ -195,6 +216,12 @@ Index(
     messages.c.media_id,
     sqlite_where=messages.c.media_id.is_not(None),
     postgresql_where=messages.c.media_id.is_not(None),
+)
+Index(
+    "ix_messages_look_at",
+    messages.c.look_at,
+    sqlite_where=messages.c.look_at.is_not(None),
+    postgresql_where=messages.c.look_at.is_not(None),
 )
 
 MESSAGE_KEY = ("channel_id", "message_id")

@@ -16,10 +16,13 @@ from monitor.model import (
     Batch,
     Channel,
     ChannelId,
+    Coverage,
     Declaration,
     EventType,
     Examined,
     ListVersion,
+    Look,
+    MessageId,
     PendingMedia,
     Profile,
     Recorded,
@@ -28,7 +31,7 @@ from monitor.model import (
     SessionState,
     Totals,
 )
-from monitor.store import accounts, channels, engine, events, lists, media, messages, migrate
+from monitor.store import accounts, channels, engine, events, ledger, lists, media, messages, migrate
 from monitor.store.events import Salt
 from monitor.store.reader import Reader, reading
 
@@ -116,8 +119,14 @@ class SqlStore:
     async def record(self, batches: Sequence[Batch]) -> Recorded:
         return await self._write(messages.record, self._salt, self._version, batches)
 
-    async def cursor(self, channel_id: ChannelId) -> int:
-        return await self.reader.run(messages.cursor, channel_id)
+    async def begin(self, channel_id: ChannelId, start: MessageId, top: MessageId, position: int) -> None:
+        await self._write(ledger.begin, channel_id, start, top, position)
+
+    async def coverage(self, channel_id: ChannelId) -> Coverage | None:
+        return await self.reader.run(ledger.read, channel_id)
+
+    async def due_looks(self, channels: Sequence[ChannelId], at: datetime, limit: int) -> list[Look]:
+        return await self.reader.run(messages.due_looks, channels, at, limit)
 
     async def pending_media(self, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
         return await self.reader.run(media.pending, channels, limit)

@@ -9,18 +9,18 @@ are obeyed to the second, by kind of request), and does not ask for differences 
 import asyncio
 import contextlib
 import logging
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from telethon import TelegramClient
-from telethon.crypto import rsa
+from telethon.errors.common import AuthKeyNotFound
 
 from monitor import __version__
-from monitor.errors import ConfigError, FloodWait, SessionRevoked, SourceUnavailable
+from monitor.errors import FloodWait, SessionRevoked, SourceUnavailable
 from monitor.telegram.failures import map_error
+from monitor.telegram.reach import proxy, trust
 from monitor.telegram.session import StoredSession
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that a request may take, beyond any pause that the platform asks for."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
+KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds to wait before each further attempt with an auth key that the platform says it does not know."""
 PATIENCE = 60
 """Pauses up to this many seconds are waited out in place; longer ones are the caller's to plan."""
 
@@ -58,16 +60,6 @@ class Credentials:
         return f"Credentials(api_id={self.api_id})"
 
 
-def resolved(host: str) -> str:
-    """The address behind a host's name, asked while names can still be resolved. Raises ConfigError."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as e:
-        raise ConfigError(f"telegram: the host {host} cannot be resolved; write an address") from e
-    # The older family first: what listens on a name's IPv4 address alone is common, the reverse is not.
-    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
-
-
 class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
     """Telethon's client with its loop of updates replaced by one that only passes them on."""
 
@@ -90,6 +82,8 @@ class Connection:
         self.client = client
         self.session = session
         self.waits: dict[str, float] = {}
+        self.attached = contextlib.AsyncExitStack()
+        """Closed first when the connection is."""
         self._lost = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -111,22 +105,19 @@ class Connection:
         while True:
             await self._wait_out(name)
             try:
-                return await self._answer(self.client(request), name)
+                return await self.during(self.client(request), name)
             except FloodWait as e:
                 if e.seconds > PATIENCE:
                     raise
 
-    async def next_chunk(self, chunks: AsyncIterator[Any]) -> bytes | None:
-        """The next bytes of a download, None at its end.
+    async def ask(self, request: Any, sender: Any, lost: "asyncio.Future[None] | None" = None) -> Any:
+        """The answer of a data centre that Telethon's `sender` leads to; `lost` resolves when that ends.
 
-        Raises as `call` does, and FloodWait at once: the download must be opened again after the pause,
-        which the next call waits out.
+        Raises as `call` does, and FloodWait also for a short pause: after it something else may be asked for.
         """
-        await self._wait_out("GetFile")
-        try:
-            return bytes(await self._answer(anext(chunks), "GetFile"))
-        except StopAsyncIteration:
-            return None
+        name = type(request).__name__.removesuffix("Request")
+        await self._wait_out(name)
+        return await self.during(self.client._call(sender, request), name, lost)
 
     async def _wait_out(self, name: str) -> None:
         pause = self.waits.get(name, 0.0) - time.monotonic()
@@ -135,22 +126,19 @@ class Connection:
         if pause > 0:
             await asyncio.sleep(pause)
 
-    async def _answer(self, pending: Any, name: str) -> Any:
+    async def during(self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None) -> Any:
+        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does."""
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
         task = asyncio.ensure_future(_shielded(pending))
+        ends = {self._lost} if lost is None else {self._lost, lost}
         try:
-            await asyncio.wait(
-                {task, self._lost}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({task, *ends}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                why = (
-                    "the connection ended"
-                    if self._lost.done()
-                    else f"no answer within {ANSWER_TIMEOUT:.0f} s"
-                )
+                ended = any(end.done() for end in ends)
+                why = "the connection ended" if ended else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 raise SourceUnavailable(f"{name}: {why}")
             return task.result().unwrap()
-        except (StopAsyncIteration, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
         except Exception as e:
             mapped = map_error(e, name)
@@ -158,7 +146,9 @@ class Connection:
                 raise
             if isinstance(mapped, FloodWait):
                 # Counted on our own clock from the answer on: nothing of this kind leaves before the end.
-                self.waits[name] = time.monotonic() + mapped.seconds
+                end = time.monotonic() + mapped.seconds
+                # Of several that left together one may be given a shorter pause than another.
+                self.waits[name] = max(end, self.waits.get(name, 0.0))
                 log.warning(
                     "the platform asks for a pause", extra={"request": name, "seconds": mapped.seconds}
                 )
@@ -168,6 +158,7 @@ class Connection:
 
     async def close(self) -> None:
         """Disconnect; what was pending is cancelled."""
+        await self.attached.aclose()
         with contextlib.suppress(Exception):
             await self.client.disconnect()
         self._lost.cancel()
@@ -187,7 +178,7 @@ class _Outcome:
 
 
 async def _shielded(pending: Any) -> _Outcome:
-    """Await; turn Telethon's cancelling of its own futures, and the end of an iterator, into values."""
+    """Await; turn Telethon's cancelling of its own futures into a value."""
     try:
         return _Outcome(value=await pending)
     except asyncio.CancelledError:
@@ -195,24 +186,8 @@ async def _shielded(pending: Any) -> _Outcome:
         if task is not None and task.cancelling():
             raise
         return _Outcome(error=ConnectionError())
-    except (Exception, StopAsyncIteration) as e:
+    except Exception as e:
         return _Outcome(error=e)
-
-
-def trust(public_key: bytes) -> None:
-    """Add a data centre's RSA key to those that Telethon accepts. Raises ConfigError for what is no such key."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    try:
-        key = serialization.load_pem_public_key(public_key)
-    except ValueError as e:
-        raise ConfigError("telegram.server.public_key: is not a public key in PEM (PKCS#1 or SPKI)") from e
-    if not isinstance(key, RSAPublicKey):
-        raise ConfigError("telegram.server.public_key: is not an RSA key")
-    # Telethon reads PKCS#1 alone.
-    pkcs1 = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
-    rsa.add_key(pkcs1.decode("ascii"), old=False)
 
 
 @contextlib.asynccontextmanager
@@ -223,12 +198,50 @@ async def connect(
     *,
     sink: Sink | None = None,
     signed_in: bool = True,
+    key_pauses: Sequence[float] = KEY_PAUSES,
 ) -> AsyncIterator[Connection]:
     """A connection for as long as the block lasts; with `signed_in` one whose account is signed in.
 
-    Raises SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not
-    signed in.
+    A key that the platform does not know is tried again after each of `key_pauses` (seconds): now and then it
+    is found again. Raises SourceUnavailable when the platform cannot be reached, SessionRevoked when the account
+    is not signed in or its key is lost.
     """
+    pauses = iter(key_pauses)
+    while True:
+        session.restore()
+        try:
+            client = await _connected(session, credentials, endpoint, sink)
+            break
+        except AuthKeyNotFound as e:
+            pause = next(pauses, None)
+            if pause is None:
+                raise SessionRevoked(
+                    f"account {session.account}: the platform does not know its key any more; "
+                    f"run: monitor login {session.account}"
+                ) from e
+            log.warning(
+                "the platform does not know the account's key; it is tried again",
+                extra={"account": session.account, "seconds": int(pause)},
+            )
+            await asyncio.sleep(pause)
+    connection = Connection(client, session)
+    try:
+        if signed_in:
+            me = await connection.during(client.get_me(), "users.GetUsers")
+            if me is None:
+                raise SessionRevoked(
+                    f"account {session.account} is not signed in; run: monitor login {session.account}"
+                )
+            session.signed_in(me.id, bool(me.bot))
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _connected(
+    session: StoredSession, credentials: Credentials, endpoint: Endpoint | None, sink: Sink | None
+) -> Client:
+    """A client that has reached the platform. Raises AuthKeyNotFound, and what `map_error` makes of the rest."""
     if endpoint is not None:
         trust(endpoint.public_key)
         # A session that has moved to another data centre stays there; one at this one follows its address.
@@ -240,7 +253,7 @@ async def connect(
         credentials.api_hash,
         # Telethon turns to the platform's own address when this does not fit the session's.
         use_ipv6=":" in (session.server_address or ""),
-        proxy=_proxy(credentials.proxy),
+        proxy=proxy(credentials.proxy),
         timeout=int(CONNECT_TIMEOUT),
         connection_retries=1,
         request_retries=1,
@@ -260,38 +273,15 @@ async def connect(
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
-    except Exception as e:
+    except BaseException as e:
         with contextlib.suppress(Exception):
             await client.disconnect()
-        mapped = map_error(e, "connect")
+        with contextlib.suppress(Exception):
+            # It keeps the error too; one that nobody takes ends in the log, with its traceback.
+            async with asyncio.timeout(1):
+                await client.disconnected
+        mapped = None if isinstance(e, AuthKeyNotFound) else map_error(e, "connect")
         if mapped is None:
             raise
         raise mapped from e
-    connection = Connection(client, session)
-    try:
-        if signed_in:
-            me = await connection._answer(client.get_me(), "users.GetUsers")
-            if me is None:
-                raise SessionRevoked(
-                    f"account {session.account} is not signed in; run: monitor login {session.account}"
-                )
-            session.signed_in(me.id, bool(me.bot))
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _proxy(url: str | None) -> dict[str, Any] | None:
-    """What Telethon wants to know of socks5://[user:password@]host:port."""
-    if url is None:
-        return None
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return {
-        "proxy_type": "socks5",
-        "addr": parts.hostname,
-        "port": parts.port,
-        "username": parts.username,
-        "password": parts.password,
-    }
+    return client

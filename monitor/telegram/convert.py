@@ -10,7 +10,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from telethon.tl import types
@@ -54,14 +54,23 @@ PHOTO_SIZES = tuple("smxyw")
 """The letters of a photo's renditions, smallest first; others are crops or previews."""
 
 
+Ages = Sequence[timedelta]
+"""Ages of a post, ascending, at which its counters are read again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a message does not say itself: through which account, how and when it came."""
+    """What a message does not say itself: through which account, how and when it came.
+
+    `as_of` is the position in the channel's sequence of changes that the answer shows, 0 where it is unknown.
+    """
 
     account: str
     source: Source
     now: datetime
     pseudonym: Callable[[int], str]
+    as_of: int = 0
+    looks: Ages = ()
 
 
 def message(tl: Any, context: Context) -> MessageRecord | None:
@@ -100,7 +109,14 @@ def message(tl: Any, context: Context) -> MessageRecord | None:
         spoiler=bool(getattr(media, "spoiler", False)),
         price=media.stars_amount if isinstance(media, types.MessageMediaPaidMedia) else None,
         restrictions=() if service else restrictions(tl.restriction_reason),
+        as_of=context.as_of,
+        look_at=None if service else _look_at(tl.date, context),
     )
+
+
+def _look_at(posted_at: datetime, context: Context) -> datetime | None:
+    """When the post's counters are to be read again; None when it is older than the last look."""
+    return next((posted_at + age for age in context.looks if posted_at + age > context.now), None)
 
 
 def media_ref(media: Any) -> MediaRef | None:

@@ -26,7 +26,6 @@ _REVOKED = (
     errors.SessionPasswordNeededError,
     errors.SessionRevokedError,
     errors.UserDeactivatedError,
-    AuthKeyNotFound,
 )
 _FROZEN = (errors.FrozenMethodInvalidError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
 _PASSING = (
@@ -36,8 +35,12 @@ _PASSING = (
     errors.RpcMcgetFailError,
     errors.InterdcCallErrorError,
     errors.InterdcCallRichErrorError,
+    # What the platform has lost it may find again: `connect` tries for a while.
+    AuthKeyNotFound,
     SecurityError,
     InvalidBufferError,
+    # The connection ended in the middle of a packet, or before one (asyncio.IncompleteReadError).
+    EOFError,
     OSError,
     TimeoutError,
     EOFError,

@@ -29,17 +29,23 @@ class Standing:
 
 
 async def stand(
-    connection: Connection, declaration: Declaration, known: Channel | None, now: datetime
+    connection: Connection,
+    declaration: Declaration,
+    known: Channel | None,
+    now: datetime,
+    entity: Any = None,
 ) -> Standing:
     """Join the channel if it is authorized, public and open to all; else say why not.
 
     `known` is what the store has: a name that led to one channel before must lead to it again, and a
     channel that was being collected and that the account is no longer in was lost, and is not joined again.
+    `entity` is what the platform said of the channel just now, which need not be asked for again.
     Raises FloodWait when the platform wants a longer pause, SourceUnavailable, SessionRevoked.
     """
     name = declaration.username
     try:
-        return Standing(name, await _join(connection, declaration, known, refusal(declaration, known, now)))
+        refused = refusal(declaration, known, now)
+        return Standing(name, await _join(connection, declaration, known, refused, entity))
     except ChannelRefused as e:
         return Standing(name, reason=e.reason)
     except ChannelPrivate:
@@ -60,17 +66,32 @@ def refusal(declaration: Declaration, channel: Channel | None, now: datetime) ->
     return declaration.authorization.refusal(now)
 
 
+def fits(entity: Any, declaration: Declaration, channel_id: ChannelId) -> bool:
+    """Whether what the platform says of a channel lets it be collected as before."""
+    try:
+        _check(entity, declaration, channel_id)
+    except (ChannelRefused, ChannelGone):
+        return False
+    return not entity.left
+
+
 async def _join(
-    connection: Connection, declaration: Declaration, channel: Channel | None, refused: Refusal | None
+    connection: Connection,
+    declaration: Declaration,
+    channel: Channel | None,
+    refused: Refusal | None,
+    entity: Any,
 ) -> Profile:
     if refused is not None:
         raise ChannelRefused(refused)
     expected = declaration.channel_id or (channel.profile.channel_id if channel and channel.profile else None)
-    entity = await _look(connection, declaration.username, expected)
+    entity = entity or await _look(connection, declaration.username, expected)
     _check(entity, declaration, expected)
     if entity.left and channel is not None and channel.state is ChannelState.COLLECTING:
         if entity.id in connection.session.peers:
             raise ChannelGone(Refusal.GONE.explanation)
+    if entity.left and connection.session.bot:
+        raise ChannelRefused(Refusal.NOT_ADDED)
     known = channel.profile if channel is not None else None
     created_at = entity.date if entity.left else known.created_at if known else None
     if entity.left:
@@ -108,6 +129,8 @@ def _check(entity: Any, declaration: Declaration, expected: ChannelId | None) ->
     kind = ChatKind.BROADCAST if entity.broadcast else ChatKind.GROUP
     if kind not in declaration.includes:
         raise ChannelRefused(Refusal.KIND_NOT_INCLUDED)
+    if any(reason.platform == "all" for reason in entity.restriction_reason or ()):
+        raise ChannelRefused(Refusal.RESTRICTED)
     if entity.left and entity.join_request:
         raise ChannelRefused(Refusal.JOIN_REQUEST)
 

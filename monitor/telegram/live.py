@@ -1,25 +1,24 @@
-"""Updates as they are pushed → batches for the store; whatever cannot be taken marks its channel as lagging."""
+"""Updates as they are pushed → batches for the store, in each channel's own order; what is missing is told."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from telethon.tl import types
 
 from monitor.model import Batch, ChannelId, MessageId, Source, Span
-from monitor.telegram.convert import Context, message
+from monitor.telegram.convert import message
+from monitor.telegram.history import Contexts
 from monitor.telegram.media import References
+from monitor.telegram.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
-QUEUE = 10_000
-"""Batches that may wait for the store; beyond that the channel is read again from its history."""
-
 
 class Live:
-    """Takes containers of updates, gives batches of authorized channels, drops everything else unseen.
+    """Takes containers of updates, offers batches of authorized channels, drops everything else unseen.
 
     `lagging` holds channels about which something is known to be missing; None in it stands for all.
     `touched` holds channels whose standing (left, banned, renamed) has changed.
@@ -27,63 +26,108 @@ class Live:
 
     def __init__(
         self,
-        account: str,
-        clock: Callable[[], datetime],
-        pseudonym: Callable[[int], str],
+        contexts: Contexts,
         references: References,
+        offer: Callable[[Batch], bool],
     ) -> None:
-        self.channels: set[ChannelId] = set()
-        self.batches: asyncio.Queue[Batch] = asyncio.Queue(QUEUE)
         self.lagging: asyncio.Queue[ChannelId | None] = asyncio.Queue()
         self.touched: asyncio.Queue[ChannelId] = asyncio.Queue()
-        self._account = account
-        self._clock = clock
-        self._pseudonym = pseudonym
+        self._sequences: dict[ChannelId, Sequence[Batch]] = {}
+        self._contexts = contexts
         self._references = references
+        self._offer = offer
+
+    # -- which channels, and where they stand
+
+    def follow(self, channel: ChannelId, position: int = 0) -> None:
+        """Take this channel's updates from now on, those after `position`; 0 holds them back until it is known."""
+        self._sequences.setdefault(channel, Sequence()).reach(position)
+
+    def forget(self, channel: ChannelId) -> None:
+        """Take no update of this channel any more."""
+        self._sequences.pop(channel, None)
+
+    def position(self, channel: ChannelId) -> int:
+        """The position in the channel's sequence up to which everything was handed on; 0 when it is unknown."""
+        sequence = self._sequences.get(channel)
+        return 0 if sequence is None else sequence.position
+
+    def reach(self, channel: ChannelId, position: int) -> None:
+        """Everything up to `position` is in the recorder's hands: what was held back for it may follow."""
+        if (sequence := self._sequences.get(channel)) is not None:
+            before = sequence.position
+            self._put_all(channel, before, sequence.reach(position))
+
+    def gap(self, channel: ChannelId) -> bool:
+        """Whether updates of the channel are held back because earlier ones are missing."""
+        sequence = self._sequences.get(channel)
+        return sequence is not None and sequence.gap
+
+    # -- what comes
 
     def __call__(self, updates: Any) -> None:
         """Take one container. A content-free record is made at once; the message itself goes no further."""
-        context = Context(self._account, Source.LIVE, self._clock(), self._pseudonym)
         for update in _each(updates):
             if isinstance(update, types.UpdatesTooLong):
                 self.lagging.put_nowait(None)
             elif isinstance(update, types.UpdateChannelTooLong):
                 self._lags(ChannelId(update.channel_id))
             elif isinstance(update, types.UpdateChannel):
-                if update.channel_id in self.channels:
+                if update.channel_id in self._sequences:
                     self.touched.put_nowait(ChannelId(update.channel_id))
-            elif (batch := self._batch(update, context)) is not None:
-                self._put(batch)
+            elif (batch := self._batch(update)) is not None:
+                self._take(update, batch)
 
-    def _batch(self, update: Any, context: Context) -> Batch | None:
+    def _take(self, update: Any, batch: Batch) -> None:
+        sequence, pts = self._sequences[batch.channel_id], int(update.pts or 0)
+        if not pts:
+            self._put(batch)  # a platform that numbers nothing: the cursor alone shows what is missing
+            return
+        before = sequence.position
+        self._put_all(batch.channel_id, before, sequence.take(pts, int(update.pts_count), batch))
+        if self.gap(batch.channel_id):
+            self._lags(batch.channel_id)
+
+    def _batch(self, update: Any) -> Batch | None:
+        context = self._contexts(Source.LIVE, int(getattr(update, "pts", None) or 0))
         if isinstance(update, types.UpdateDeleteChannelMessages):
-            if update.channel_id not in self.channels:
+            if update.channel_id not in self._sequences:
                 return None
             deleted = tuple(MessageId(i) for i in update.messages)
             return Batch(ChannelId(update.channel_id), deleted=deleted, seen_at=context.now)
         if not isinstance(update, types.UpdateNewChannelMessage | types.UpdateEditChannelMessage):
             return None
         peer = update.message.peer_id
-        if not isinstance(peer, types.PeerChannel) or peer.channel_id not in self.channels:
+        if not isinstance(peer, types.PeerChannel) or peer.channel_id not in self._sequences:
             return None
+        channel = ChannelId(peer.channel_id)
         record = message(update.message, context)
         if record is None:
-            return None
+            return Batch(channel, seen_at=context.now)  # empty, but its place in the sequence counts
         self._references.remember(update.message)
         new = isinstance(update, types.UpdateNewChannelMessage)
         # Channel ids are consecutive: a new message covers its own id, and shows whether one is missing below.
         span = Span(MessageId(record.message_id - 1), record.message_id) if new else None
-        return Batch(record.channel_id, (record,), span, seen_at=context.now)
+        return Batch(channel, (record,), span, seen_at=context.now)
 
-    def _put(self, batch: Batch) -> None:
-        try:
-            self.batches.put_nowait(batch)
-        except asyncio.QueueFull:
-            log.warning("live updates come faster than they are stored", extra={"channel": batch.channel_id})
-            self._lags(batch.channel_id)
+    def _put_all(self, channel: ChannelId, taken: int, ready: list[tuple[int, Batch]]) -> None:
+        for pts, batch in ready:
+            if not self._put(replace(batch, position=pts)):
+                # Back to what is in safe hands: the difference brings the rest again.
+                self._sequences[channel] = Sequence(taken)
+                return
+            taken = pts
+
+    def _put(self, batch: Batch) -> bool:
+        if self._offer(batch):
+            return True
+        # The channel is caught up with from its position, when there is room again.
+        log.warning("live updates come faster than they are stored", extra={"channel": batch.channel_id})
+        self._lags(batch.channel_id)
+        return False
 
     def _lags(self, channel: ChannelId) -> None:
-        if channel in self.channels:
+        if channel in self._sequences:
             self.lagging.put_nowait(channel)
 
 

@@ -1,22 +1,62 @@
-"""Media bytes into memory, piece by piece; never a path, never a file."""
+"""Media bytes into memory, piece by piece; never a path, never a file.
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+A large file is read in several pieces at a time and handed on in order. What goes wrong in the middle of it
+(an expired reference, a pause, a broken link to its data centre) is mended, and reading goes on where it was.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from telethon.errors import FileReferenceExpiredError, FilerefUpgradeNeededError
+from telethon.errors import (
+    FileMigrateError,
+    FileReferenceEmptyError,
+    FileReferenceExpiredError,
+    FileReferenceInvalidError,
+    FilerefUpgradeNeededError,
+    FloodPremiumWaitError,
+    RPCError,
+)
 from telethon.tl import functions, types
 
-from monitor.errors import ChannelError, FloodWait, MediaGone, MonitorError
+from monitor.errors import (
+    ChannelError,
+    FloodWait,
+    MediaGone,
+    MediaOnCdn,
+    MediaUnavailable,
+    MonitorError,
+    SourceUnavailable,
+)
 from monitor.model import MediaId, PendingMedia
-from monitor.telegram.client import PATIENCE, Connection
+from monitor.telegram.client import Connection
 from monitor.telegram.convert import photo_size
+from monitor.telegram.datacentres import DataCentres, LinkLost
+from monitor.telegram.pace import Pace
+
+log = logging.getLogger(__name__)
 
 CHUNK = 512 * 1024
-"""Bytes a request; divides 1 MiB, as the platform wants it."""
-ATTEMPTS = 3
-"""How often a reference is renewed for one item before it counts as unavailable."""
+"""Bytes a request; divides 1 MiB, and so do all offsets, as the platform wants it
+(https://core.telegram.org/api/files#downloading-files)."""
+PIECES = 4
+"""Pieces of one file that are asked for, or wait to be hashed, at the same time: 2 MiB in memory."""
+AT_ONCE = 8
+"""Requests for pieces of all files of one account that are on their way at the same time."""
+TRIES = 5
+"""How often in a row one piece is asked for before its file is put aside."""
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries: 1 at first, doubled each time."""
+
+_EXPIRED = (
+    FileReferenceEmptyError,
+    FileReferenceExpiredError,
+    FileReferenceInvalidError,
+    FilerefUpgradeNeededError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +94,16 @@ class References:
 class Downloads:
     """A `ports.Source`: one connected account as a source of media."""
 
-    def __init__(self, connection: Connection, references: References) -> None:
+    def __init__(self, connection: Connection, references: References, at_once: int = AT_ONCE) -> None:
         self._connection = connection
         self._references = references
+        self._centres = DataCentres(connection)
+        self.pace = Pace(at_once)
 
     async def locate(self, pending: PendingMedia) -> "Download":
         """See ports.Source."""
         location = self._references.take(pending.media_id) or await self.refresh(pending)
-        return Download(self, self._connection, pending, location)
+        return Download(self, pending, location)
 
     async def refresh(self, pending: PendingMedia) -> Location:
         """A fresh location, through the message. Raises MediaGone when it does not carry the item any more."""
@@ -79,62 +121,106 @@ class Downloads:
                 return found[1]
         raise MediaGone("the message no longer carries it")
 
+    async def read(self, location: Location, offset: int) -> bytes:
+        """Up to CHUNK bytes from `offset` on; fewer at the end. One request, in its turn."""
+        request = functions.upload.GetFileRequest(location.place, offset, CHUNK)
+        async with self.pace.turn() as turn:
+            try:
+                answer = await self._centres.call(location.dc, request)
+            except FloodWait as e:
+                # The pause itself is obeyed like any other; after it fewer requests leave at once for a while.
+                if isinstance(e.__cause__, FloodPremiumWaitError) and self.pace.slow(turn):
+                    log.warning(
+                        "downloads are slowed down by the platform", extra={"at_once": self.pace.limit}
+                    )
+                raise
+            if not isinstance(answer, types.upload.File):
+                raise MediaOnCdn("the file is given out only by a content delivery network")
+            self.pace.arrived()
+            return bytes(answer.bytes)
+
 
 class Download:
     """A `ports.Download`."""
 
-    def __init__(
-        self, downloads: Downloads, connection: Connection, pending: PendingMedia, location: Location
-    ) -> None:
+    def __init__(self, downloads: Downloads, pending: PendingMedia, location: Location) -> None:
         self._downloads = downloads
-        self._connection = connection
         self._pending = pending
         self._location = location
+        self._renewing = asyncio.Lock()
+        self.rendition = location.rendition
+        self.size = location.size
 
-    @property
-    def rendition(self) -> str:
-        return self._location.rendition
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """See ports.Download."""
+        asked = given = 0
+        ahead: deque[asyncio.Task[bytes]] = deque()
+        try:
+            while given != self.size:
+                # The first piece goes alone: it shows whether reference and data centre are right. What is
+                # longer than announced is read on, one piece after the other.
+                most, end = PIECES if given else 1, max(self.size, given + 1)
+                while len(ahead) < most and asked < end:
+                    ahead.append(asyncio.create_task(self._piece(asked), name=f"piece:{asked}"))
+                    asked += CHUNK
+                piece = await ahead.popleft()
+                given += len(piece)
+                if piece:
+                    yield piece
+                if len(piece) < CHUNK:
+                    return
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
-    @property
-    def size(self) -> int:
-        return self._location.size
+    async def _piece(self, offset: int) -> bytes:
+        piece = await self._read(offset)
+        if len(piece) < min(CHUNK, self.size - offset):
+            # Shorter than announced: the file ends here when the platform says so twice.
+            piece = max(piece, await self._read(offset), key=len)
+        return piece
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """See ports.Download. Goes on where it was when a reference expires or a short pause is asked for."""
-        offset, attempts = 0, 0
-        while self._location.size > 0:
-            source = self._connection.client.iter_download(
-                self._location.place,
-                offset=offset,
-                request_size=CHUNK,
-                dc_id=self._location.dc,
-                file_size=self._location.size,
-            )
+    async def _read(self, offset: int) -> bytes:
+        tries = 0
+        while True:
+            location = self._location
             try:
-                while (chunk := await self._connection.next_chunk(source)) is not None:
-                    offset += len(chunk)
-                    yield chunk
-                return
+                return await self._downloads.read(location, offset)
+            except FloodWait as e:
+                await asyncio.sleep(e.seconds)
             except MonitorError as e:
-                if isinstance(e, FloodWait) and e.seconds <= PATIENCE:
-                    continue
-                attempts += 1
-                if attempts >= ATTEMPTS or not _expired(e):
-                    raise _unavailable(e) from e
-                self._location = await self._downloads.refresh(self._pending)
-            finally:
-                await source.close()
+                tries += 1
+                await self._mend(location, e, tries)
 
+    async def _mend(self, location: Location, error: MonitorError, tries: int) -> None:
+        """Do away with what went wrong. Raises what cannot be mended."""
+        cause = error.__cause__
+        expired, moved = isinstance(cause, _EXPIRED), isinstance(cause, FileMigrateError)
+        passing = isinstance(error, SourceUnavailable) and isinstance(error.__cause__, RPCError)
+        if isinstance(error, ChannelError) and not (expired or moved):
+            # The platform's refusal to give one file concerns that file, not its channel.
+            raise MediaGone("the platform does not give the file") from error
+        if not (expired or moved or passing or isinstance(error, LinkLost)):
+            raise error
+        if tries >= TRIES:
+            raise MediaUnavailable("the platform does not give the file now") from error
+        if expired:
+            await self._renew(location)
+        elif isinstance(cause, FileMigrateError):
+            if self._location is location:
+                self._location = replace(location, dc=cause.new_dc)
+        else:
+            await asyncio.sleep(min(2.0 ** (tries - 1), LONGEST_PAUSE))
 
-def _expired(error: MonitorError) -> bool:
-    return isinstance(error.__cause__, FileReferenceExpiredError | FilerefUpgradeNeededError)
-
-
-def _unavailable(error: MonitorError) -> MonitorError:
-    """The platform's refusal to give one file concerns that file, not its channel."""
-    if isinstance(error, ChannelError):
-        return MediaGone("the platform does not give the file")
-    return error
+    async def _renew(self, expired: Location) -> None:
+        """A fresh reference: asked for once, however many pieces found the old one expired."""
+        async with self._renewing:
+            if self._location is expired:
+                fresh = await self._downloads.refresh(self._pending)
+                if (fresh.rendition, fresh.size) != (self.rendition, self.size):
+                    raise MediaGone("the message no longer carries it in the size that was begun")
+                self._location = fresh
 
 
 def _location(media: Any) -> tuple[MediaId, Location] | None:

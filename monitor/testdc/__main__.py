@@ -71,7 +71,7 @@ async def _serve(scenario: Scenario, options: argparse.Namespace) -> None:
         Cluster(scenario.world, scenario.seed, tuple(options.ports)) as cluster,
         asyncio.TaskGroup() as group,
     ):
-        scenario.order_faults(cluster.faults)
+        scenario.order(cluster)
         where: dict[str, object] = {
             "host": cluster.host,
             "ports": {str(dc): cluster.port(dc) for dc in cluster.dc_ids},

@@ -219,6 +219,12 @@ class Channel:
             self.participants += 1
             self._touch([user.id])
 
+    def add_bot(self, bot: User) -> None:
+        """The owner makes a bot an administrator: the only way in for a bot. Raises ValueError for a person."""
+        if not bot.bot:
+            raise ValueError(f"{bot.label} is no bot")
+        self.join(bot)
+
     def leave(self, user: User) -> None:
         """The user is no member any more."""
         if self.members.pop(user.id, None) is not None:

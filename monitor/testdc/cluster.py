@@ -23,9 +23,9 @@ from monitor.testdc.faults import Faults
 from monitor.testdc.journal import Entry
 from monitor.testdc.posts import Change, ChannelChanged, Event, Noticed, User
 from monitor.testdc.render import Renderer
-from monitor.testdc.services import dispatcher
+from monitor.testdc.services import dispatcher, qr
 from monitor.testdc.services.signin import SignIns
-from monitor.testdc.session import Session
+from monitor.testdc.session import AuthKey, Session
 from monitor.testdc.world import World
 
 
@@ -160,6 +160,11 @@ class Cluster:
             for key in dc.keys.values():
                 key.salt = self.random.getrandbits(62)
 
+    def accept_login(self, token: bytes, account: User) -> None:
+        """Scans a QR code with a session of `account`: whoever asked for the token is signed in, or asked for
+        the password. Raises `RpcError` for one that is unknown, expired or accepted."""
+        qr.accept(self, token, account)
+
     def requests(self, name: str) -> list[Entry]:
         """The journal's entries of that name, such as ``messages.getHistory``."""
         return [entry for entry in self.journal if entry.name == name]
@@ -186,6 +191,15 @@ class Cluster:
 
     def _centres(self, dc: int | None) -> list[DataCentre]:
         return [centre for number, centre in self._dcs.items() if dc in (None, number)]
+
+    def tell(self, key: AuthKey, update: Any) -> None:
+        """Sends one update to all sessions of a key, signed in or not."""
+        body = types.UpdateShort(update, self.world.seconds(None))._bytes()
+        for centre in self._centres(None):
+            for connection in centre.connections:
+                for session in connection.sessions.values():
+                    if session.key is key:
+                        connection.send(session, [Outgoing(body, True, False)])
 
     def _each(self, dc: int | None, account: User | None, act: Callable[[Connection], None]) -> int:
         chosen = []

@@ -33,7 +33,7 @@ from monitor.testdc.envelope import (
     seal_plain,
 )
 from monitor.testdc.errors import RpcError
-from monitor.testdc.faults import Delay, Drop, Fault, Rpc
+from monitor.testdc.faults import Answer, Delay, Drop, Fault, Rpc
 from monitor.testdc.handshake import Handshake, HandshakeError
 from monitor.testdc.journal import request_name
 from monitor.testdc.line import Line
@@ -250,6 +250,9 @@ class Connection:
         match fault:
             case Rpc():
                 out.append(error(msg_id, RpcError(fault.code, fault.message)))
+                return
+            case Answer():
+                out.append(result(msg_id, fault.tl._bytes()))
                 return
             case Delay():
                 out.append(answer(types.MsgsAck([msg_id])))

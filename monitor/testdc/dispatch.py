@@ -68,11 +68,12 @@ Handler = Callable[[Call], Any]
 @dataclass(frozen=True, slots=True)
 class Service:
     """A group of handlers by request class. `open` ones serve before sign-in, `anywhere` ones also at a data
-    centre that is not the account's home."""
+    centre that is not the account's home, and bots may call the `bots` ones and those that are open."""
 
     handlers: Mapping[type, Handler]
     open: frozenset[type] = frozenset()
     anywhere: frozenset[type] = frozenset()
+    bots: frozenset[type] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Dispatcher:
     def __init__(self, services: tuple[Service, ...]) -> None:
         self._handlers = {kind: h for service in services for kind, h in service.handlers.items()}
         self._open = frozenset().union(*(service.open for service in services))
+        self._bots = frozenset().union(*(service.bots for service in services), self._open)
         self._anywhere = frozenset().union(*(service.anywhere for service in services), self._open)
 
     def note(self, call: Call) -> None:
@@ -109,7 +111,7 @@ class Dispatcher:
             Entry(
                 call.world.now(),
                 call.dc,
-                key.account.phone if key.account else None,
+                key.account.label if key.account else None,
                 key.id,
                 request_name(call.request),
                 parameters(call.request),
@@ -128,6 +130,8 @@ class Dispatcher:
                 raise RpcError(401, "SESSION_PASSWORD_NEEDED" if key.halfway else "AUTH_KEY_UNREGISTERED")
             if key.account.dc != call.dc and kind not in self._anywhere:
                 raise RpcError(303, f"USER_MIGRATE_{key.account.dc}")
+        if key.account is not None and key.account.bot and kind not in self._bots:
+            raise RpcError(400, "BOT_METHOD_INVALID")
         handler = self._handlers.get(kind)
         if handler is None:
             raise RpcError(400, "INPUT_METHOD_INVALID")

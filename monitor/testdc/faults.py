@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from monitor.testdc.posts import User
 
@@ -44,7 +44,14 @@ class Drop:
     when: Literal["before", "after", "middle"]
 
 
-Fault = Rpc | Delay | Drop
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The request is not carried out; it is answered with this TL object."""
+
+    tl: Any
+
+
+Fault = Rpc | Delay | Drop | Answer
 
 
 @dataclass(frozen=True, slots=True)

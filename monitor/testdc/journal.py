@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-_SECRET = frozenset({"message", "phone_code", "phone_code_hash", "password", "api_hash", "bytes", "settings"})
+_SECRET = frozenset(
+    {
+        "message",
+        "phone_code",
+        "phone_code_hash",
+        "password",
+        "api_hash",
+        "bot_auth_token",
+        "token",
+        "bytes",
+        "settings",
+    }
+)
 
 
 class Entry(NamedTuple):
-    """One request: when (seconds of the world's clock), at which data centre, by whose phone (None before
-    sign-in), under which key, its name as in the schema, and its parameters in a plain form."""
+    """One request: when (seconds of the world's clock), at which data centre, by whom (the phone, or ``bot``
+    with its id; None before sign-in), under which key, its name as in the schema, and its parameters in a plain
+    form."""
 
     at: float
     dc: int

@@ -11,7 +11,7 @@ from monitor.testdc.media import Media
 
 @dataclass(eq=False)
 class User:
-    """A person. With a phone it may sign in, at its home data centre."""
+    """A person, or with a `token` a bot. With a phone or a token it may sign in, at its home data centre."""
 
     id: int
     first_name: str
@@ -21,9 +21,22 @@ class User:
     code: str | None = None
     password: str | None = None
     dc: int = 1
+    token: str | None = None
+    # Accepts each login token so many seconds after it was made, as if a person scanned it.
+    scans_after: float | None = None
     # The account's own sequence (private messages): starts at 1, as a pts of 0 means none.
     pts: int = 1
     notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def bot(self) -> bool:
+        """Whether it is a bot."""
+        return self.token is not None
+
+    @property
+    def label(self) -> str:
+        """The phone, or for those without one a name made of the id."""
+        return self.phone or f"{'bot' if self.bot else 'user'}{self.id}"
 
 
 @dataclass(frozen=True, slots=True)

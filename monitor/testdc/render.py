@@ -187,6 +187,7 @@ class Renderer:
             join_request=channel.access == "request" or None,
             has_link=channel.linked is not None or None,
             access_hash=access_hash,
+            admin_rights=types.ChatAdminRights(other=True) if viewer.bot and joined is not None else None,
             username=channel.username,
             restriction_reason=[types.RestrictionReason(*r) for r in channel.restriction] or None,
             participants_count=channel.participants,
@@ -203,6 +204,8 @@ class Renderer:
             last_name=user.last_name,
             username=user.username,
             phone=user.phone if own else None,
+            bot=user.bot or None,
+            bot_info_version=1 if user.bot else None,
         )
 
     def around(

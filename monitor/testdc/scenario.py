@@ -1,17 +1,24 @@
 """Scenario files: a world and its faults from a short YAML.
 
     seed: 7
+    login_token_seconds: 30
     users:
-      - {phone: "15550001", code: "22222", password: null, dc: 1, first_name: Ada}
+      - {phone: "15550001", code: "22222", password: null, dc: 1, first_name: Ada, scans_after: null}
+    bots:
+      - {token: "1000:bot-token", username: example_bot, dc: 1}
     channels:
       - {username: example_news, kind: broadcast, access: public, posts: 3000,
-         photos: 0.2, documents: 0.05, live_per_second: 2}
+         photos: 0.2, documents: 0.05, live_per_second: 2, bots: [example_bot], difference_limit: null}
     faults:
       - {request: messages.getHistory, flood_wait: 3, count: 1}
-      - {request: upload.getFile, delay: 0.5, fraction: 0.1, count: null}
+      - {request: upload.getFile, delay: 0.5, fraction: 0.1, count: null, dc: 2}
+      - {update: lose, fraction: 0.2, channel: example_news}
+      - {update: late, seconds: 5}
 
-Unknown keys are refused. Shares are between 0 and 1; a fault has one of flood_wait (seconds), error ([code,
-name]), delay (seconds) and drop (before or after).
+Unknown keys are refused. Shares are between 0 and 1. A fault of a request has one of flood_wait (seconds), error
+([code, name]), delay (seconds) and drop (before, after or middle). A fault of updates is lose, double, late (up to
+`seconds`), too_long (`whole`: of the account) or break, and lasts for ever unless it has a count. A user with
+`scans_after` accepts each login token so many seconds after it was made. Any transport will do, obfuscated too.
 """
 
 from __future__ import annotations
@@ -25,17 +32,27 @@ from typing import Any
 import yaml
 
 from monitor.testdc.channel import Channel
+from monitor.testdc.cluster import Cluster
 from monitor.testdc.errors import ScenarioError
-from monitor.testdc.faults import Delay, Drop, Fault, Faults, FloodWait, Rpc
+from monitor.testdc.forms import checked
 from monitor.testdc.media import Photo
+from monitor.testdc.orders import ordered
 from monitor.testdc.pictures import picture
-from monitor.testdc.posts import Post
+from monitor.testdc.posts import Post, User
 from monitor.testdc.world import World
 
 PICTURES = 24
 SECONDS_BETWEEN_POSTS = 60
 DOCUMENT_BYTES = 6000
-_USER = {"phone": str, "code": str, "password": str, "dc": int, "first_name": str}
+_USER = {
+    "phone": str,
+    "code": str,
+    "password": str,
+    "dc": int,
+    "first_name": str,
+    "scans_after": float,
+}
+_BOT = {"token": str, "username": str, "dc": int}
 _CHANNEL = {
     "username": str,
     "title": str,
@@ -47,18 +64,17 @@ _CHANNEL = {
     "live_per_second": float,
     "noforwards": bool,
     "verified": bool,
+    "bots": list,
+    "difference_limit": int,
 }
-_FAULT = {
-    "request": str,
-    "count": int,
-    "fraction": float,
-    "after": int,
-    "flood_wait": int,
-    "error": list,
-    "delay": float,
-    "drop": str,
+_WHOLE = {
+    "seed": int,
+    "login_token_seconds": float,
+    "users": list,
+    "bots": list,
+    "channels": list,
+    "faults": list,
 }
-_WHOLE = {"seed": int, "users": list, "channels": list, "faults": list}
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,7 @@ class Scenario:
     seed: int
     world: World
     live: tuple[Live, ...]
-    order_faults: Callable[[Faults], None]
+    order: Callable[[Cluster], None]
 
     def prepare(self) -> None:
         """Makes all photo sizes now, so that no client waits for them, and no measurement counts them."""
@@ -101,23 +117,28 @@ def load(path: Path) -> Scenario:
 
 def build(raw: object) -> Scenario:
     """The scenario that parsed YAML describes. Raises `ScenarioError`."""
-    whole = _checked(raw, _WHOLE, "the file")
+    whole = checked(raw, _WHOLE, "the file")
     seed = whole.get("seed", 7)
     world = World(seed=seed)
     for number, entry in enumerate(whole.get("users", []), 1):
-        fields = _checked(entry, _USER, f"users[{number}]", required=("phone", "code"))
-        if fields.get("dc", 1) not in (1, 2):
-            raise ScenarioError(f"users[{number}].dc: {fields['dc']} is neither 1 nor 2")
-        world.user(**fields)
+        world.user(**_somebody(entry, _USER, f"users[{number}]", ("phone", "code")))
+    for number, entry in enumerate(whole.get("bots", []), 1):
+        fields = _somebody(entry, _BOT, f"bots[{number}]", ("token", "username"))
+        try:
+            world.bot(**fields)
+        except ValueError as error:
+            raise ScenarioError(f"bots[{number}]: {error}") from error
     live = [
         _channel(world, entry, _chance(seed, number), f"channels[{number}]")
         for number, entry in enumerate(whole.get("channels", []), 1)
     ]
-    faults = [_fault(entry, f"faults[{number}]") for number, entry in enumerate(whole.get("faults", []), 1)]
+    faults = [ordered(world, entry, f"faults[{n}]") for n, entry in enumerate(whole.get("faults", []), 1)]
 
-    def order(into: Faults) -> None:
-        for name, fault, options in faults:
-            into.add(name, fault, **options)
+    def order(cluster: Cluster) -> None:
+        for add in faults:
+            add(cluster.faults)
+        if (life := whole.get("login_token_seconds")) is not None:
+            cluster.sign_ins.token_life = life
 
     return Scenario(seed, world, tuple(filter(None, live)), order)
 
@@ -126,31 +147,17 @@ def _chance(seed: int, number: int) -> random.Random:
     return random.Random(f"{seed}:{number}")  # noqa: S311 — repeatable on purpose
 
 
-def _checked(
-    raw: object, form: dict[str, type], where: str, required: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise ScenarioError(f"{where}: keys with values are expected, found {type(raw).__name__}")
-    fields = {}
-    for key, value in raw.items():
-        if key not in form:
-            raise ScenarioError(f"{where}: unknown key {key!r}; known are {', '.join(form)}")
-        wanted = form[key]
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if value is not None and (
-            not isinstance(value, wanted) or (wanted is int and value in (True, False))
-        ):
-            raise ScenarioError(f"{where}.{key}: {wanted.__name__} is expected, found {value!r}")
-        fields[key] = value
-    if missing := [key for key in required if fields.get(key) is None]:
-        raise ScenarioError(f"{where}: {missing[0]!r} is missing")
+def _somebody(raw: object, form: dict[str, type], where: str, required: tuple[str, ...]) -> dict[str, Any]:
+    fields = checked(raw, form, where, required)
+    if fields.get("dc", 1) not in (1, 2):
+        raise ScenarioError(f"{where}.dc: {fields['dc']} is neither 1 nor 2")
     return fields
 
 
 def _channel(world: World, raw: object, chance: random.Random, where: str) -> Live | None:
-    fields = _checked(raw, _CHANNEL, where, required=("username",))
+    fields = checked(raw, _CHANNEL, where, required=("username",))
     count, rate = fields.pop("posts", None) or 0, fields.pop("live_per_second", None) or 0.0
+    bots = [world.by_name(str(name)) for name in fields.pop("bots", None) or []]
     photos, documents = (fields.pop(share, None) or 0.0 for share in ("photos", "documents"))
     for key, allowed in (("kind", ("broadcast", "group")), ("access", ("public", "request", "private"))):
         if fields.get(key, allowed[0]) not in allowed:
@@ -162,6 +169,11 @@ def _channel(world: World, raw: object, chance: random.Random, where: str) -> Li
         channel = world.channel(created=begin, **fields)
     except ValueError as error:
         raise ScenarioError(f"{where}: {error}") from error
+
+    for bot in bots:
+        if not isinstance(bot, User) or not bot.bot:
+            raise ScenarioError(f"{where}.bots: only usernames that stand under bots can be named")
+        channel.add_bot(bot)
 
     def one_more(date: float | None = None) -> Post:
         return _post(world, channel, chance, photos, documents, date)
@@ -193,25 +205,3 @@ def _picture(number: int) -> bytes:
     if number not in _PICTURES:
         _PICTURES[number] = picture(number)
     return _PICTURES[number]
-
-
-def _fault(raw: object, where: str) -> tuple[str, Fault, dict[str, Any]]:
-    fields = _checked(raw, _FAULT, where, required=("request",))
-    name = fields.pop("request")
-    kinds = [key for key in ("flood_wait", "error", "delay", "drop") if fields.get(key) is not None]
-    if len(kinds) != 1:
-        raise ScenarioError(f"{where}: one of flood_wait, error, delay and drop is needed")
-    value = fields.pop(kinds[0])
-    fault: Fault
-    match kinds[0], value:
-        case "flood_wait", _:
-            fault = FloodWait(value)
-        case "error", [int() as code, str() as message]:
-            fault = Rpc(code, message)
-        case "delay", _:
-            fault = Delay(value)
-        case "drop", ("before" | "after") as when:
-            fault = Drop(when)
-        case kind, _:
-            raise ScenarioError(f"{where}.{kind}: {value!r} cannot be used")
-    return name, fault, fields

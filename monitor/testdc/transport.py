@@ -1,6 +1,6 @@
 """MTProto transports: how a packet lies in the TCP stream.
 
-Full, abridged and intermediate, told apart by the first bytes a client sends
+Full, abridged and intermediate, told apart by the first bytes a client sends; the latter two also obfuscated
 (https://core.telegram.org/mtproto/mtproto-transports).
 """
 
@@ -11,6 +11,10 @@ import struct
 from typing import Protocol
 from zlib import crc32
 
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
 MAX_PACKET = 2 * 1024 * 1024
 
 
@@ -18,12 +22,20 @@ class TransportError(Exception):
     """The stream is not MTProto: a length out of range, a wrong checksum or sequence number."""
 
 
+class Reader(Protocol):
+    """Where bytes come from."""
+
+    async def readexactly(self, n: int) -> bytes:
+        """So many bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
+        ...
+
+
 class Transport(Protocol):
     """One direction-aware codec for one connection."""
 
     name: str
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader) -> bytes:
         """The next packet. Raises `TransportError`, or `asyncio.IncompleteReadError` at the end."""
         ...
 
@@ -43,7 +55,7 @@ class Abridged:
 
     name = "abridged"
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader) -> bytes:
         words = (await reader.readexactly(1))[0]
         if words >= 127:
             words = int.from_bytes(await reader.readexactly(3), "little")
@@ -60,7 +72,7 @@ class Intermediate:
 
     name = "intermediate"
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
+    async def read(self, reader: Reader) -> bytes:
         (length,) = struct.unpack("<i", await reader.readexactly(4))
         return await reader.readexactly(_checked(length))
 
@@ -69,26 +81,25 @@ class Intermediate:
 
 
 class Full:
-    """Length, sequence number and CRC32; the first length was read while telling transports apart."""
+    """Length, sequence number and CRC32; the first bytes were read while telling transports apart."""
 
     name = "full"
 
     def __init__(self, first: bytes) -> None:
-        self._first: bytes | None = first
+        self._first = first
         self._received = 0
         self._sent = 0
 
-    async def read(self, reader: asyncio.StreamReader) -> bytes:
-        head, self._first = self._first or await reader.readexactly(4), None
-        (length,) = struct.unpack("<i", head)
-        body = await reader.readexactly(_checked(length, 16) - 4)
-        (sequence,) = struct.unpack("<i", body[:4])
+    async def read(self, reader: Reader) -> bytes:
+        head, self._first = self._first or await reader.readexactly(8), b""
+        length, sequence = struct.unpack("<ii", head)
+        body = await reader.readexactly(_checked(length, 16) - 8)
         if sequence != self._received:
             raise TransportError(f"packet {sequence}, expected {self._received}")
         if crc32(head + body[:-4]) != struct.unpack("<I", body[-4:])[0]:
             raise TransportError("checksum")
         self._received += 1
-        return body[4:-4]
+        return body[:-4]
 
     def frame(self, packet: bytes) -> bytes:
         head = struct.pack("<ii", len(packet) + 12, self._sent)
@@ -96,13 +107,65 @@ class Full:
         return head + packet + struct.pack("<I", crc32(packet, crc32(head)))
 
 
-async def accept(reader: asyncio.StreamReader) -> Transport:
-    """The transport which the client speaks.
+class _Deciphered:
+    """A stream behind a cipher."""
 
-    A full packet cannot begin with 0xef or 0xee: its length is a multiple of four.
+    def __init__(self, reader: Reader, cipher: CipherContext) -> None:
+        self._reader = reader
+        self._cipher = cipher
+
+    async def readexactly(self, n: int) -> bytes:
+        return self._cipher.update(await self._reader.readexactly(n))
+
+
+HEADER = 64
+
+
+class Obfuscated:
+    """Another transport behind AES-CTR, with keys from the 64 random bytes that a client sends first
+    (https://core.telegram.org/mtproto/mtproto-transports#transport-obfuscation).
+
+    Raises `TransportError` where those do not name a transport that is spoken here.
+    """
+
+    def __init__(self, header: bytes) -> None:
+        back = header[55:7:-1]
+        self._incoming = _ctr(header[8:40], header[40:56])
+        self._outgoing = _ctr(back[:32], back[32:])
+        match self._incoming.update(header)[56:60]:
+            case b"\xef\xef\xef\xef":
+                self._inner: Transport = Abridged()
+            case b"\xee\xee\xee\xee":
+                self._inner = Intermediate()
+            case _:
+                raise TransportError("unknown protocol behind the obfuscation")
+        self.name = f"obfuscated {self._inner.name}"
+
+    async def read(self, reader: Reader) -> bytes:
+        return await self._inner.read(_Deciphered(reader, self._incoming))
+
+    def frame(self, packet: bytes) -> bytes:
+        return self._outgoing.update(self._inner.frame(packet))
+
+
+def _ctr(key: bytes, counter: bytes) -> CipherContext:
+    # Enciphering and deciphering are the same.
+    return Cipher(AES(key), CTR(counter)).encryptor()
+
+
+async def accept(reader: asyncio.StreamReader) -> Transport:
+    """The transport which the client speaks. Raises `TransportError`.
+
+    A full packet cannot begin with 0xef or 0xee, as its length is a multiple of four; the first one has the
+    sequence number 0 behind that. Obfuscated streams begin with neither.
     """
     first = await reader.readexactly(1)
     if first == b"\xef":
         return Abridged()
     first += await reader.readexactly(3)
-    return Intermediate() if first == b"\xee" * 4 else Full(first)
+    if first == b"\xee" * 4:
+        return Intermediate()
+    first += await reader.readexactly(4)
+    if first[4:] == bytes(4):
+        return Full(first)
+    return Obfuscated(first + await reader.readexactly(HEADER - len(first)))

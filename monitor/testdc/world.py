@@ -63,9 +63,11 @@ class World:
         last_name: str | None = None,
         username: str | None = None,
         dc: int = 1,
+        token: str | None = None,
+        scans_after: float | None = None,
     ) -> User:
-        """A user. With a phone and a code it may sign in at data centre `dc`, with a password in two steps.
-        Raises ValueError where the name is taken."""
+        """A user. With a phone and a code it may sign in at data centre `dc`, with a password in two steps; with
+        `scans_after` it accepts login tokens by itself. Raises ValueError where the name is taken."""
         self.check_name(username)
         user = User(
             5_000_000_000 + 7 * len(self.users) + 1,
@@ -76,9 +78,16 @@ class World:
             code,
             password,
             dc,
+            token,
+            scans_after,
         )
         self.users[user.id] = user
         return user
+
+    def bot(self, token: str, username: str | None = None, *, first_name: str = "Bot", dc: int = 1) -> User:
+        """A bot, which signs in with its token. It hears of channels whose owner added it: `Channel.add_bot`.
+        Raises ValueError where the name is taken."""
+        return self.user(first_name=first_name, username=username, dc=dc, token=token)
 
     def channel(
         self,
@@ -187,6 +196,10 @@ class World:
         """The user who signs in with that number; a leading plus and spaces do not matter."""
         wanted = _digits(phone)
         return next((user for user in self.users.values() if user.phone == wanted), None)
+
+    def by_token(self, token: str) -> User | None:
+        """The bot that signs in with that token."""
+        return next((user for user in self.users.values() if user.token == token), None)
 
     def by_name(self, username: str) -> User | Channel | None:
         """Who bears a public name now; case does not matter. A closed channel has lost its name."""

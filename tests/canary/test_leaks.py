@@ -67,6 +67,16 @@ async def test_a_leak_into_a_file_is_caught_without_strace(way: str, tmp_path: P
     assert await run(way, tmp_path, under_strace=False)
 
 
+@pytest.mark.parametrize("under_strace", [False, pytest.param(True, marks=strace)])
+@pytest.mark.parametrize("way", ["thumbnail_in_a_column", "thumbnail_in_a_cache"])
+async def test_a_thumbnail_without_a_byte_of_the_media_is_known_by_its_head_alone(
+    way: str, under_strace: bool, tmp_path: Path
+) -> None:
+    """No other rule sees it, so that nothing would be found without this one."""
+    hits = await run(way, tmp_path, under_strace=under_strace)
+    assert {(hit.kind, hit.encoding) for hit in hits} == {("the beginning of a media file", "inside")}
+
+
 @strace
 async def test_without_a_leak_nothing_is_found(tmp_path: Path) -> None:
     assert await run("harmless", tmp_path, under_strace=True) == set()

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.selftest.markers import Markers
@@ -125,6 +125,7 @@ def test_a_slice_across_two_blocks_is_found() -> None:
         assert not shingles.found_in(bytes(before) + NOISE[100:115] + b"\1" * 40)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_the_index_agrees_with_looking_at_every_place(data: bytes) -> None:
     media = NOISE[:200]

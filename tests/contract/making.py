@@ -26,6 +26,7 @@ from monitor.model import (
     Span,
     Terms,
 )
+from monitor.ports import Store
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 CHANNEL = ChannelId(1_500_000_001)
@@ -75,11 +76,17 @@ def picture(media_id: int, **changes: Any) -> MediaRef:
 
 
 def batch(*messages: MessageRecord, channel: ChannelId = CHANNEL, **more: Any) -> Batch:
-    return Batch(channel, messages, **more)
+    return Batch(channel, messages, **{"seen_at": later(10_000)} | more)
 
 
 def span(after: int, upto: int) -> Span:
     return Span(MessageId(after), MessageId(upto))
+
+
+async def cursor(store: Store, channel: ChannelId) -> int:
+    """Up to where the channel is accounted for; 0 before anything is."""
+    found = await store.coverage(channel)
+    return 0 if found is None else found.cursor
 
 
 def gone(*numbers: int, at: datetime, channel: ChannelId = CHANNEL) -> Batch:

@@ -25,6 +25,7 @@ from tests.contract.making import (
     OTHER,
     START,
     batch,
+    cursor,
     declared,
     hash_list,
     later,
@@ -338,8 +339,8 @@ async def test_everything_is_there_after_opening_again(factory: Factory, tmp_pat
     async with factory(tmp_path) as opened:
         assert await opened.store.session("main") == SESSION
         assert len(await opened.store.channels()) == 1
-        assert await opened.store.cursor(CHANNEL) == 1
-        assert await opened.store.cursor(ChannelId(5)) == 0
+        assert await cursor(opened.store, CHANNEL) == 1
+        assert await cursor(opened.store, ChannelId(5)) == 0
         assert await opened.store.totals() == Totals(
             messages=1,
             service=0,

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from monitor.model import (
     Source,
 )
 from tests.contract.conftest import Factory
-from tests.contract.making import CHANNEL, OTHER, PDQ, later, message, picture, span
+from tests.contract.making import CHANNEL, OTHER, PDQ, cursor, later, message, picture, span
 
 Key = tuple[int, int]
-RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY)
+RETRIED = (MediaOutcome.GONE, MediaOutcome.FAILED, MediaOutcome.EMPTY, MediaOutcome.INCOMPLETE)
 
 
 @dataclass
@@ -38,35 +38,69 @@ class Plain:
     """The contract, one message after another, in dictionaries."""
 
     rows: dict[Key, Row] = field(default_factory=dict)
-    cursors: dict[int, int] = field(default_factory=dict)
+    absent: dict[Key, datetime | None] = field(default_factory=dict)
+    """Deleted before they were recorded; the time when the platform said so."""
+    tops: dict[int, int] = field(default_factory=dict)
     media: dict[int, MediaOutcome] = field(default_factory=dict)
     flags: set[tuple[int, int, int]] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
 
     def record(self, batches: list[Batch]) -> tuple[int, int]:
         new, flags = 0, len(self.flags)
+        self.lost.clear()
         for batch in batches:
+            came = {m.message_id for m in batch.messages}
             for m in batch.messages:
                 new += self.upsert(m)
+                told = self.absent.pop((batch.channel_id, m.message_id), None)
+                if told is not None:
+                    self.rows[batch.channel_id, m.message_id].deleted = told
+                    self.loses(self.rows[batch.channel_id, m.message_id])
             for number in batch.deleted:
-                row = self.rows.get((batch.channel_id, number))
-                if row and row.deleted is None:
-                    row.deleted = batch.seen_at
-            cursor = self.cursors.get(batch.channel_id, 0)
-            if batch.span and cursor >= batch.span.after:
-                self.cursors[batch.channel_id] = max(cursor, batch.span.upto)
+                self.delete((batch.channel_id, number), batch.seen_at, batch.seen_at)
+            span = range(batch.span.after + 1, batch.span.upto + 1) if batch.span else range(0)
+            for number in span:
+                if number not in came:
+                    self.delete((batch.channel_id, number), batch.seen_at, None)
+            top = max(self.tops.get(batch.channel_id, 0), batch.top, *came, *batch.deleted, *span, 0, 0)
+            self.tops[batch.channel_id] = top
         for item, outcome in self.media.items():
-            carried = any(
-                r.newest.media and r.newest.media.media_id == item and r.deleted is None
-                for r in self.rows.values()
-            )
+            carried = bool(self.carriers(item))
             if outcome is MediaOutcome.PENDING and not carried:
                 self.media[item] = MediaOutcome.GONE
+            elif outcome is MediaOutcome.GONE and carried and item in self.lost:
+                self.media[item] = MediaOutcome.PENDING
         return new, len(self.flags) - flags
+
+    def delete(self, key: Key, at: datetime | None, told: datetime | None) -> None:
+        row = self.rows.get(key)
+        if row is None:
+            self.absent[key] = self.absent.get(key) or told
+        elif row.deleted is None:
+            row.deleted = at
+            self.loses(row)
+
+    def cursor(self, channel: int) -> int:
+        number = 0
+        while (channel, number + 1) in self.rows or (channel, number + 1) in self.absent:
+            number += 1
+        return number
+
+    def carriers(self, item: int) -> set[Key]:
+        return {
+            key
+            for key, row in self.rows.items()
+            if row.newest.media and row.newest.media.media_id == item and row.deleted is None
+        }
+
+    def loses(self, row: Row) -> None:
+        if row.newest.media and row.newest.media.media_id is not None:
+            self.lost.add(row.newest.media.media_id)
 
     def upsert(self, m: MessageRecord) -> int:
         key = (m.channel_id, m.message_id)
         row = self.rows.get(key)
-        if row and row.newest.edited_at and (m.edited_at is None or m.edited_at < row.newest.edited_at):
+        if row and self.stale(row.newest, m):
             return 0
         if m.media and m.media.media_id is not None:
             outcome = self.media.get(m.media.media_id, MediaOutcome.GONE)
@@ -75,24 +109,36 @@ class Plain:
             elif outcome in RETRIED:
                 self.media[m.media.media_id] = MediaOutcome.PENDING
         if row:
-            row.newest = m
+            if row.newest.media != m.media:
+                self.loses(row)
+            row.newest = replace(m, edited_at=m.edited_at or row.newest.edited_at)
+            if row.deleted:
+                self.loses(row)
             return 0
         self.rows[key] = Row(m, m)
         return 1
 
+    def stale(self, known: MessageRecord, m: MessageRecord) -> bool:
+        if known.as_of and m.as_of:
+            return m.as_of < known.as_of
+        return known.edited_at is not None and (m.edited_at is None or m.edited_at < known.edited_at)
+
     def examined(self, outcome: Examined) -> int:
         if self.media.get(outcome.media_id, MediaOutcome.MATCH) is MediaOutcome.MATCH:
+            return 0
+        asked, carriers = (outcome.channel_id, outcome.message_id), self.carriers(outcome.media_id)
+        if outcome.outcome is MediaOutcome.GONE and outcome.message_id and carriers and asked not in carriers:
             return 0
         self.media[outcome.media_id] = outcome.outcome
         if outcome.outcome is not MediaOutcome.MATCH:
             return 0
-        carriers = {
+        flagged = {
             (*key, outcome.media_id)
             for key, row in self.rows.items()
             if row.newest.media and row.newest.media.media_id == outcome.media_id
         }
-        new = len(carriers - self.flags)
-        self.flags |= carriers
+        new = len(flagged - self.flags)
+        self.flags |= flagged
         return new
 
 
@@ -112,6 +158,7 @@ def records(draw: st.DrawFn) -> tuple[int, dict[str, object]]:
         "counters": Counters(draw(st.none() | st.integers(0, 3))),
         "media": None if item is None else picture(item),
         "topic_id": draw(st.none() | ids),
+        "as_of": draw(st.integers(0, 3)),
     }
 
 
@@ -125,6 +172,8 @@ def batches(draw: st.DrawFn) -> Batch:
         draw(st.none() | st.just(span(after, after + draw(st.integers(1, 4))))),
         tuple(MessageId(number) for number in draw(st.lists(ids, max_size=2))),
         draw(times),
+        draw(st.sampled_from(Source)),
+        MessageId(draw(st.integers(0, 12))),
     )
 
 
@@ -132,7 +181,9 @@ def batches(draw: st.DrawFn) -> Batch:
 def outcomes(draw: st.DrawFn) -> Examined:
     outcome = draw(st.sampled_from([o for o in MediaOutcome if o is not MediaOutcome.PENDING]))
     matches = (PDQ,) if outcome is MediaOutcome.MATCH else ()
-    return Examined(MediaId(draw(media_ids)), outcome, draw(times), 10, "x", matches)
+    asked = draw(st.none() | ids.map(MessageId))
+    at, item, channel = draw(times), MediaId(draw(media_ids)), draw(channels)
+    return Examined(item, outcome, at, 10, "x", matches, channel if asked else None, asked)
 
 
 steps = st.lists(st.lists(batches(), max_size=3) | outcomes(), min_size=1, max_size=8)
@@ -157,8 +208,7 @@ async def run_both(factory: Factory, folder: Path, steps: list[list[Batch] | Exa
             recorded = await opened.store.record(step)
             assert (recorded.new, recorded.flags) == plain.record(step)
             for channel in {batch.channel_id for batch in step}:
-                cursor = plain.cursors.get(channel, 0)
-                gap = any(key[0] == channel and key[1] > cursor for key in plain.rows)
+                gap = plain.tops[channel] > plain.cursor(channel)
                 assert (channel in recorded.lagging) is gap
         seen = {}
         for row in await opened.messages():
@@ -174,7 +224,14 @@ async def run_both(factory: Factory, folder: Path, steps: list[list[Batch] | Exa
             assert row["media_outcome"] == (plain.media[newest.media.media_id] if newest.media else None)
         assert seen.keys() == plain.rows.keys()
         for channel in (CHANNEL, OTHER):
-            assert await opened.store.cursor(channel) == plain.cursors.get(channel, 0)
+            assert await cursor(opened.store, channel) == plain.cursor(channel)
+            (sums,) = [c for c in await opened.reader.coverage([channel])] or [None]
+            if sums is not None:
+                recorded = sum(key[0] == channel for key in plain.rows)
+                absent = sum(key[0] == channel for key in plain.absent)
+                assert (sums.recorded + sums.service, sums.deleted) == (recorded, absent)
+                assert (sums.top, sums.expected) == (plain.tops[channel], plain.tops[channel])
+                assert sums.holes == plain.tops[channel] - recorded - absent
         flags = {(r["channel_id"], r["message_id"], r["media_id"]) for r in await opened.flags()}
         assert flags == plain.flags
         assert len(await opened.flags()) == len(await opened.events()) == len(plain.flags)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, load, parse
 from monitor.errors import ConfigError
-from monitor.model import Basis, ChatKind
+from monitor.model import FETCHED_KINDS, Basis, ChatKind
 
 PATH = Path("/nowhere/config.yaml")
 AUTHORIZATION = (
@@ -29,6 +29,7 @@ def test_an_empty_file_gives_the_defaults() -> None:
     config = parse("", PATH)
     assert config.state == Path("/nowhere/state")
     assert config.media.max_bytes == 200_000_000
+    assert config.media.kinds == FETCHED_KINDS
     assert config.matching.pdq.max_distance == 31
     assert not config.media_permitted
 
@@ -38,6 +39,7 @@ def test_the_example_is_valid_and_names_every_key() -> None:
     config = load(path)
     assert config.channels[0].authorization is not None
     assert config.channels[0].authorization.basis is Basis.ETHICS_APPROVAL
+    assert config.media.kinds == FETCHED_KINDS  # which is what the comment beside them says
     text = path.read_text(encoding="utf-8")
     for name in Config.model_fields:
         assert name == "path" or f"\n{name}:" in text, f"{name} is not shown"
@@ -55,6 +57,8 @@ def test_an_unknown_key_is_named_with_its_line() -> None:
     [
         ("state_dir: [1]\n", 1, "state_dir"),
         ("\nmedia: {max_bytes: lots}\n", 2, "200MB"),
+        ("media:\n  kinds: [photo, poll]\n", 2, "poll has no file to fetch"),
+        ("media:\n  kinds: [films]\n", 2, "media.kinds"),
         ("accounts:\n  - {name: main, api_id: x, api_hash: {env: A}}\n", 2, "api_id"),
         ("accounts:\n  - {name: main, api_id: 1, api_hash: secret}\n", 2, "write {env: NAME}"),
         ("accounts:\n  - {name: main, api_id: 1, api_hash: {}}\n", 2, "at least one of"),

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from monitor.testdc.dispatch import Dispatcher
-from monitor.testdc.services import channels, config, dialogs, history, report, signin, updates, upload, users
+from monitor.testdc.services import (
+    channels,
+    config,
+    dialogs,
+    history,
+    qr,
+    report,
+    signin,
+    updates,
+    upload,
+    users,
+)
 
 
 def dispatcher() -> Dispatcher:
     """All services together."""
-    modules = (config, signin, users, channels, history, dialogs, report, updates, upload)
+    modules = (config, signin, qr, users, channels, history, dialogs, report, updates, upload)
     return Dispatcher(tuple(module.SERVICE for module in modules))

@@ -111,13 +111,17 @@ def _check_invite(call: Call) -> Any:
     )
 
 
+_FOR_ALL = {
+    functions.channels.LeaveChannelRequest: _leave,
+    functions.channels.GetChannelsRequest: _get_channels,
+    functions.channels.GetFullChannelRequest: _get_full_channel,
+    functions.channels.GetParticipantRequest: _get_participant,
+}
 SERVICE = Service(
     {
+        **_FOR_ALL,
         functions.channels.JoinChannelRequest: _join,
-        functions.channels.LeaveChannelRequest: _leave,
-        functions.channels.GetChannelsRequest: _get_channels,
-        functions.channels.GetFullChannelRequest: _get_full_channel,
-        functions.channels.GetParticipantRequest: _get_participant,
         functions.messages.CheckChatInviteRequest: _check_invite,
-    }
+    },
+    bots=frozenset(_FOR_ALL),
 )

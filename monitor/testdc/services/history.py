@@ -112,11 +112,15 @@ def _get_views(call: Call) -> Any:
     return types.messages.MessageViews(counted, [], [])
 
 
+_FOR_ALL = {
+    functions.channels.GetMessagesRequest: _get_channel_messages,
+    functions.messages.GetMessagesRequest: _get_messages,
+}
 SERVICE = Service(
     {
+        **_FOR_ALL,
         functions.messages.GetHistoryRequest: _get_history,
-        functions.channels.GetMessagesRequest: _get_channel_messages,
-        functions.messages.GetMessagesRequest: _get_messages,
         functions.messages.GetMessagesViewsRequest: _get_views,
-    }
+    },
+    bots=frozenset(_FOR_ALL),
 )

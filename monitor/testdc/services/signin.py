@@ -1,5 +1,5 @@
-"""auth.* and account.getPassword: sign-in by code and two-step password, and authorization on another data
-centre."""
+"""auth.* and account.getPassword: sign-in by code and two-step password or by a bot's token, and authorization
+on another data centre."""
 
 from __future__ import annotations
 
@@ -11,16 +11,29 @@ from telethon.tl import functions, types
 from monitor.testdc.dispatch import Call, Service
 from monitor.testdc.errors import RpcError
 from monitor.testdc.posts import User
+from monitor.testdc.session import AuthKey
 from monitor.testdc.srp import Exchange, algorithm
 
 
 @dataclass
+class LoginToken:
+    """What a QR code shows: asked for under `key`, good until `expires` (Unix seconds), accepted by `user`."""
+
+    key: AuthKey
+    expires: int
+    user: User | None = None
+
+
+@dataclass
 class SignIns:
-    """Sign-ins on their way: code hashes, password exchanges, exported authorizations."""
+    """Sign-ins on their way: code hashes, password exchanges, exported authorizations, login tokens and the
+    seconds that these last."""
 
     codes: dict[str, User] = field(default_factory=dict)
     exchanges: dict[int, Exchange] = field(default_factory=dict)
     exports: dict[bytes, tuple[User, int]] = field(default_factory=dict)
+    tokens: dict[bytes, LoginToken] = field(default_factory=dict)
+    token_life: float = 30.0
 
 
 def _send_code(call: Call) -> Any:
@@ -52,6 +65,21 @@ def _sign_in(call: Call) -> Any:
     if request.phone_code != user.code:
         raise RpcError(400, "PHONE_CODE_INVALID")
     del call.cluster.sign_ins.codes[request.phone_code_hash]
+    return one_step(call, user)
+
+
+def _import_bot(call: Call) -> Any:
+    bot = call.world.by_token(call.request.bot_auth_token)
+    if bot is None:
+        raise RpcError(400, "ACCESS_TOKEN_INVALID")
+    if bot.dc != call.dc:
+        raise RpcError(303, f"USER_MIGRATE_{bot.dc}")
+    return _signed_in(call, bot)
+
+
+def one_step(call: Call, user: User) -> Any:
+    """The authorization of who gave a code or was let in by a token. Raises `RpcError` where a password is
+    owed."""
     if user.password is not None:
         call.session.key.halfway = user
         raise RpcError(401, "SESSION_PASSWORD_NEEDED")
@@ -129,9 +157,11 @@ _OPEN = {
     functions.auth.SendCodeRequest: _send_code,
     functions.auth.ResendCodeRequest: _resend_code,
     functions.auth.SignInRequest: _sign_in,
+    functions.auth.ImportBotAuthorizationRequest: _import_bot,
     functions.auth.CheckPasswordRequest: _check_password,
     functions.account.GetPasswordRequest: _get_password,
     functions.auth.LogOutRequest: _log_out,
     functions.auth.ImportAuthorizationRequest: _import,
 }
-SERVICE = Service({**_OPEN, functions.auth.ExportAuthorizationRequest: _export}, open=frozenset(_OPEN))
+_EXPORT = {functions.auth.ExportAuthorizationRequest: _export}
+SERVICE = Service({**_OPEN, **_EXPORT}, open=frozenset(_OPEN), bots=frozenset(_EXPORT))

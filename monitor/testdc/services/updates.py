@@ -14,7 +14,7 @@ from monitor.testdc.services.channels import visible_channel
 
 # No answer carries more changes than this; a limit beyond it is served in slices.
 SLICE = 100
-LEAST_LIMIT = 1
+LEAST_LIMIT, LARGEST_LIMIT = 1, 100_000
 # Seconds after which a client may ask again for a channel it watches.
 TIMEOUT = 30
 
@@ -65,7 +65,11 @@ def _get_channel_difference(call: Call) -> Any:
         raise RpcError(400, "LIMIT_INVALID")
     if request.pts == channel.pts:
         return types.updates.ChannelDifferenceEmpty(channel.pts, final=True, timeout=TIMEOUT)
-    limits = (request.limit, channel.difference_limit, call.world.channel_difference_limit)
+    limits = (
+        min(request.limit, LARGEST_LIMIT),
+        channel.difference_limit,
+        call.world.channel_difference_limit,
+    )
     # "The provided pts + limit < remote pts": too many changes to hand over one by one.
     if request.pts + min(limit for limit in limits if limit is not None) < channel.pts:
         return _too_long(call, channel)
@@ -99,10 +103,9 @@ def _too_long(call: Call, channel: Channel) -> Any:
     )
 
 
-SERVICE = Service(
-    {
-        functions.updates.GetStateRequest: _get_state,
-        functions.updates.GetDifferenceRequest: _get_difference,
-        functions.updates.GetChannelDifferenceRequest: _get_channel_difference,
-    }
-)
+_HANDLERS = {
+    functions.updates.GetStateRequest: _get_state,
+    functions.updates.GetDifferenceRequest: _get_difference,
+    functions.updates.GetChannelDifferenceRequest: _get_channel_difference,
+}
+SERVICE = Service(_HANDLERS, bots=frozenset(_HANDLERS))

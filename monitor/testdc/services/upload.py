@@ -49,4 +49,4 @@ def _get_file(call: Call) -> Any:
 
 
 _HANDLERS = {functions.upload.GetFileRequest: _get_file}
-SERVICE = Service(_HANDLERS, anywhere=frozenset(_HANDLERS))
+SERVICE = Service(_HANDLERS, anywhere=frozenset(_HANDLERS), bots=frozenset(_HANDLERS))

@@ -58,10 +58,9 @@ def _resolve_username(call: Call) -> Any:
     return types.contacts.ResolvedPeer(types.PeerUser(bearer.id), [], [user])
 
 
-SERVICE = Service(
-    {
-        functions.users.GetUsersRequest: _get_users,
-        functions.users.GetFullUserRequest: _get_full_user,
-        functions.contacts.ResolveUsernameRequest: _resolve_username,
-    }
-)
+_HANDLERS = {
+    functions.users.GetUsersRequest: _get_users,
+    functions.users.GetFullUserRequest: _get_full_user,
+    functions.contacts.ResolveUsernameRequest: _resolve_username,
+}
+SERVICE = Service(_HANDLERS, bots=frozenset(_HANDLERS))

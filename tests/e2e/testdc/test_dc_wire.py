@@ -8,7 +8,12 @@ import time
 from typing import Any
 
 import pytest
-from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
+from telethon.network import (
+    ConnectionTcpAbridged,
+    ConnectionTcpFull,
+    ConnectionTcpIntermediate,
+    ConnectionTcpObfuscated,
+)
 from telethon.tl import functions, types
 
 from monitor.testdc import Cluster, User, World
@@ -16,11 +21,26 @@ from monitor.testdc.dispatch import Call
 from monitor.testdc.pictures import picture
 
 
-@pytest.mark.parametrize("transport", [ConnectionTcpFull, ConnectionTcpAbridged, ConnectionTcpIntermediate])
+class ObfuscatedIntermediate(ConnectionTcpObfuscated):
+    packet_codec = ConnectionTcpIntermediate.packet_codec
+
+
+@pytest.mark.parametrize(
+    ("transport", "name"),
+    [
+        (ConnectionTcpFull, "full"),
+        (ConnectionTcpAbridged, "abridged"),
+        (ConnectionTcpIntermediate, "intermediate"),
+        (ConnectionTcpObfuscated, "obfuscated abridged"),
+        (ObfuscatedIntermediate, "obfuscated intermediate"),
+    ],
+)
 async def test_every_transport_carries_small_and_large(
-    open_client: Any, world: World, alice: User, transport: Any
+    open_client: Any, cluster: Cluster, world: World, alice: User, transport: Any, name: str
 ) -> None:
     client = await open_client(alice, connection=transport)
+    [connection] = cluster._dcs[1].connections
+    assert connection._transport is not None and connection._transport.name == name
     photo = world.photo(picture(1, 1200, 900), dc=2)
     world.channel("example_news").post(media=photo)
     [message] = await client.get_messages("example_news", 1)
@@ -97,7 +117,12 @@ async def test_a_destroyed_key_is_gone(client: Any, cluster: Cluster) -> None:
 
 
 async def test_noise_closes_a_connection_and_nothing_else(client: Any, cluster: Cluster) -> None:
-    for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\xee\xee\xee\xee" + b"\xff" * 40, b"\xef\x02" + b"\0" * 8):
+    for noise in (
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xee\xee\xee\xee" + b"\xff" * 40,
+        b"\xef\x02" + b"\0" * 8,
+        b"\x55" * 99,
+    ):
         reader, writer = await asyncio.open_connection(cluster.host, cluster.port(1))
         writer.write(noise)
         writer.write_eof()

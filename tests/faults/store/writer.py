@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from monitor.errors import MonitorError
-from tests.contract.making import CHANNEL
+from tests.contract.making import CHANNEL, cursor
 from tests.faults.store.script import opened, perform
 
 HONEST_END = 3
@@ -21,7 +21,7 @@ DEFECT = 1
 async def write(path: Path, first: int, last: int, pipe: int) -> None:
     """Do the steps from `first` on, up to `last` (left out)."""
     async with opened(path) as store:
-        await store.cursor(CHANNEL)  # so that a connection that reads is open, too
+        await cursor(store, CHANNEL)  # so that a connection that reads is open, too
         for step in range(first, last):
             await perform(store, step)
             say(pipe, str(step + 1))

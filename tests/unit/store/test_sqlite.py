@@ -14,7 +14,18 @@ from sqlalchemy import Connection, text
 from monitor.errors import MonitorError, StoreBusy, StoreCorrupt, StoreUnavailable
 from monitor.model import Counters, EventType
 from monitor.store import open_reader, open_store
-from tests.contract.making import CHANNEL, START, batch, declared, later, message, picture, profile, span
+from tests.contract.making import (
+    CHANNEL,
+    START,
+    batch,
+    cursor,
+    declared,
+    later,
+    message,
+    picture,
+    profile,
+    span,
+)
 
 
 @pytest.fixture
@@ -115,7 +126,7 @@ async def test_a_store_that_another_process_holds_is_busy(path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreBusy, match="another process"):
                 await store.record([batch(message(1))])
-            assert await store.cursor(CHANNEL) == 0
+            assert await cursor(store, CHANNEL) == 0
             other.execute("ROLLBACK")
         assert (await store.record([batch(message(1))])).new == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.testdc import Delay, Drop, Faults, Photo, Rpc
+from monitor.testdc import Cluster, Delay, Drop, Photo, Rpc
 from monitor.testdc.errors import ScenarioError
 from monitor.testdc.media import Document
 from monitor.testdc.scenario import build, load
@@ -40,8 +40,9 @@ def test_a_scenario_makes_users_channels_posts_and_faults() -> None:
     assert 40 <= photos <= 80 and 20 <= documents <= 60
     [posting] = scenario.live
     assert posting.seconds == 0.25 and posting.post().id == 2 and live.top == 2
-    faults = Faults()
-    scenario.order_faults(faults)
+    cluster = Cluster(scenario.world)
+    scenario.order(cluster)
+    faults = cluster.faults
     assert [faults.take(name, None) for name in ("messages.getHistory", "a.b", "a.b")] == [
         Rpc(420, "FLOOD_WAIT_3"),
         Rpc(400, "X"),
@@ -51,11 +52,38 @@ def test_a_scenario_makes_users_channels_posts_and_faults() -> None:
     assert faults.take("a.d", None) == Drop("after")
 
 
+def test_a_scenario_makes_bots_login_tokens_and_disturbances() -> None:
+    scenario = build(
+        {
+            "login_token_seconds": 2,
+            "users": [{"phone": "15550001", "code": "22222", "scans_after": 0.5}],
+            "bots": [{"token": "1000:bot-token", "username": "example_bot", "dc": 2}],
+            "channels": [{"username": "news_one", "bots": ["example_bot"]}, {"username": "news_two"}],
+            "faults": [
+                {"update": "lose", "channel": "news_one", "count": 2},
+                {"update": "late", "seconds": 5},
+                {"request": "*", "error": [-503, "Timeout"], "dc": 2},
+            ],
+        }
+    )
+    world, cluster = scenario.world, Cluster(scenario.world)
+    scenario.order(cluster)
+    ada, bot = world.users.values()
+    one, two = world.channels.values()
+    assert bot.bot and bot is world.by_token("1000:bot-token") and bot.dc == 2
+    assert bot.id in one.members and bot.id not in two.members
+    assert ada.scans_after == 0.5 and cluster.sign_ins.token_life == 2
+    faults = cluster.faults
+    assert [len(faults.deliver(ada, one).delays) for _ in range(3)] == [0, 0, 1]
+    assert 0 < faults.deliver(ada, two).delays[0] < 5
+    assert (faults.take("a.b", None, 1), faults.take("a.b", None, 2)) == (None, Rpc(-503, "Timeout"))
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
         ([], "the file: keys with values are expected"),
-        ({"user": []}, "unknown key 'user'; known are seed, users"),
+        ({"user": []}, "unknown key 'user'; known are seed, login_token_seconds, users"),
         ({"seed": "x"}, "seed: int is expected"),
         ({"users": [{"phone": "1"}]}, r"users\[1\]: 'code' is missing"),
         ({"users": [{"phone": 1, "code": "2"}]}, r"users\[1\].phone: str is expected, found 1"),
@@ -68,6 +96,11 @@ def test_a_scenario_makes_users_channels_posts_and_faults() -> None:
         ),
         ({"faults": [{"request": "a.b"}]}, "one of flood_wait, error, delay and drop"),
         ({"faults": [{"request": "a.b", "drop": "now"}]}, "drop: 'now' cannot be used"),
+        ({"faults": [{"update": "bend"}]}, "'bend' is none of lose, double, late"),
+        ({"faults": [{"update": "late"}]}, "seconds belongs to late"),
+        ({"faults": [{"update": "lose", "channel": "nobody"}]}, "'nobody' is no channel"),
+        ({"bots": [{"token": "1:2"}]}, r"bots\[1\]: 'username' is missing"),
+        ({"channels": [{"username": "a_b_c", "bots": ["nobody"]}]}, r"channels\[1\].bots: only"),
         ({"faults": [{"request": "a.b", "error": ["X"]}]}, "error: .* cannot be used"),
     ],
 )

@@ -76,11 +76,29 @@ def upgrade() -> None:
         *map(word, ("hash_list", "entry")),
     )
     table(
-        "cursors",
+        "coverage",
         sa.Column("channel_id", Int, nullable=False, autoincrement=False),
+        sa.Column("start", Int, nullable=False),
         sa.Column("cursor", Int, nullable=False),
         sa.Column("top", Int, nullable=False),
+        sa.Column("seen", Int, nullable=False),
+        sa.Column("past", Int, nullable=False),
+        sa.Column("position", Int, nullable=False),
+        *numbers("stale_after", "stale_upto"),
         sa.PrimaryKeyConstraint("channel_id"),
+    )
+    table(
+        "absences",
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("first", Int, nullable=False),
+        sa.Column("last", Int, nullable=False),
+        sa.Column("told", Bool, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("known_at", Int, nullable=False),
+        sa.PrimaryKeyConstraint("channel_id", "first"),
+        truth("told"),
+        one_of("source", "live reconcile backfill"),
+        keyed=True,
     )
     table(
         "events",
@@ -124,7 +142,10 @@ def upgrade() -> None:
         sa.Column("fetched", Int, nullable=False),
         sa.Column("rendition", Text),
         sa.PrimaryKeyConstraint("media_id"),
-        one_of("outcome", "pending match no_match low_quality undecodable empty too_large gone failed"),
+        one_of(
+            "outcome",
+            "pending match no_match low_quality undecodable empty incomplete too_large kind_off on_cdn gone failed",
+        ),
         word("rendition", 16),
     )
     op.create_index("ix_media_waiting", "media", ["outcome", "first_seen_at", "media_id"])
@@ -217,6 +238,8 @@ def upgrade() -> None:
         *numbers("size", "width", "height", "duration"),
         sa.Column("spoiler", Bool, nullable=False),
         sa.Column("price", Int),
+        sa.Column("as_of", Int, nullable=False),
+        sa.Column("look_at", Int),
         sa.PrimaryKeyConstraint("channel_id", "message_id"),
         one_of("kind", "message service"),
         word("action"),
@@ -239,6 +262,13 @@ def upgrade() -> None:
         ["media_id"],
         sqlite_where=sa.text("media_id IS NOT NULL"),
         postgresql_where=sa.text("media_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_messages_look_at",
+        "messages",
+        ["look_at"],
+        sqlite_where=sa.text("look_at IS NOT NULL"),
+        postgresql_where=sa.text("look_at IS NOT NULL"),
     )
     table(
         "peers",
