@@ -1,8 +1,10 @@
 """Bars for histories being read, on a terminal only."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
+from typing import IO, TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -26,10 +28,36 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", justify="right")
 
 
+class _Terminal(io.TextIOBase):
+    """A terminal to draw on, until it is closed: what is written then goes nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # rich asks for it
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 @contextlib.contextmanager
-def history_bars() -> Iterator[Report]:
+def history_bars(*, shown: bool = True) -> Iterator[Report]:
     """What a run reports its progress to; elsewhere than on a terminal, nothing is shown."""
-    if not sys.stderr.isatty():
+    if not (shown and sys.stderr.isatty()):
         yield lambda username, done, total: None
         return
     bars = Progress(
@@ -38,7 +66,7 @@ def history_bars() -> Iterator[Report]:
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=cast(IO[str], _Terminal(sys.stderr))),
         transient=True,
     )
     tasks: dict[str, TaskID] = {}

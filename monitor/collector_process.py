@@ -1,7 +1,7 @@
 """The process that sees content: accounts and media in memory, and no path that it could write to.
 
-Started by `monitor run` as `python -m monitor.collector_process SOCKET CONFIG LEVEL`; everything that must be
-kept goes through the socket to the recorder.
+Started by `monitor run` as `python -m monitor.collector_process SOCKET CONFIG LEVEL`, with the text of the
+configuration on standard input; everything that must be kept goes through the socket to the recorder.
 """
 
 import asyncio
@@ -15,15 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from monitor import logs
+from monitor import cord, logs
 from monitor.collector import collect
-from monitor.config import Config, load
+from monitor.config import Config
 from monitor.confinement import InForce, confine_collector
 from monitor.decoder import WorkerHasher
-from monitor.errors import MonitorError
-from monitor.ports import Hasher
-from monitor.prepare import Prepared, fetches_media, prepare
+from monitor.errors import MonitorError, SessionRevoked
+from monitor.ports import Hasher, Progress
+from monitor.prepare import Prepared, fetches_media, now, prepare
 from monitor.telegram.reach import resolved
+from monitor.telegram.sealing import unseal
 from monitor.wire import Pipe, RemoteStore, pack
 
 # By name: run as a module, this one is called __main__.
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
     descriptor, path, level = int(arguments[0]), Path(arguments[1]), int(arguments[2])
     logs.set_up(level)
     # A service manager signals every process; this one ends when the recorder says so.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     return asyncio.run(_main(socket.socket(fileno=descriptor), path))
 
@@ -60,7 +61,7 @@ async def _main(channel: socket.socket, path: Path) -> int:
 
 
 async def _work(store: RemoteStore, path: Path) -> None:
-    config = load(path)
+    config = cord.configuration(path)
     prepared = _with_addresses(prepare(config))
     _say(config, confine(config), fetching=fetches_media(prepared))
     if not fetches_media(prepared):
@@ -79,7 +80,7 @@ async def _collect(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     reports: asyncio.Queue[tuple[str, int, int]] = asyncio.Queue()
     reporting = asyncio.create_task(_report(store, reports), name="progress")
     working = asyncio.create_task(
-        collect(prepared, store, hasher, store.stop, lambda *report: reports.put_nowait(report)),
+        _take_up(store, prepared, hasher, lambda *report: reports.put_nowait(report)),
         name="collect",
     )
     try:
@@ -92,6 +93,27 @@ async def _collect(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     finally:
         answering.cancel()
         reporting.cancel()
+
+
+async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None, progress: Progress) -> None:
+    """Bring the records in line with the configuration, say so, and collect.
+
+    Whatever can still be found wrong is found before anything is written.
+    """
+    config = prepared.config
+    for account in config.accounts:
+        saved = await store.session(account.name)
+        if saved is None and account.kind == "user":
+            raise SessionRevoked(
+                f"account {account.name} is not signed in; run: monitor login {account.name}"
+            )
+        if saved is not None:
+            unseal(saved, prepared.sealing_key)
+    await store.declare(config.declarations(), now())
+    for loaded in prepared.lists:
+        await store.list_loaded(loaded.version, now())
+    await store.notify("working")
+    await collect(prepared, store, hasher, store.stop, progress)
 
 
 async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -103,21 +104,26 @@ def _duration(value: object) -> object:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
-def _moment(end_of_day: bool) -> BeforeValidator:
-    def convert(value: object) -> object:
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
-            except ValueError as e:
-                raise ValueError("is not a date; write for example 2026-11-01") from e
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        if isinstance(value, date):
-            clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
-            return datetime.combine(value, clock)
-        raise ValueError("is not a date; write for example 2026-11-01")
+def moment(value: object, *, end_of_day: bool) -> datetime:
+    """A time in UTC from a date or a time as people write them; a date alone is its first or its last second.
 
-    return BeforeValidator(convert)
+    Raises ValueError for what is neither.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
+        except ValueError as e:
+            raise ValueError("is not a date; write for example 2026-11-01") from e
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
+        return datetime.combine(value, clock)
+    raise ValueError("is not a date; write for example 2026-11-01")
+
+
+def _moment(end_of_day: bool) -> BeforeValidator:
+    return BeforeValidator(lambda value: moment(value, end_of_day=end_of_day))
 
 
 Name = Annotated[str, AfterValidator(_identifier)]
@@ -261,6 +267,7 @@ class ChannelEntry(Section):
     id: Annotated[int, Field(gt=0)] | None = None
     account: Name | None = None
     includes: Annotated[frozenset[ChatKind], Field(min_length=1)] = frozenset({ChatKind.BROADCAST})
+    leave_when_ended: bool = False
     authorization: AuthorizationRecord | None = None
     backfill: Past = Past()
 
@@ -344,6 +351,7 @@ class Config(Section):
     matching: Matching = Matching()
     media: Media = Media()
     confinement: Literal["required", "best-effort"] = "required"
+    _text: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _unique(self) -> "Config":
@@ -359,6 +367,11 @@ class Config(Section):
             if channel.account is not None and channel.account not in {a.name for a in self.accounts}:
                 raise ValueError(f"channels: {channel.username} names an account that is not declared")
         return self
+
+    @property
+    def text(self) -> str:
+        """What it was parsed from; parsed again, it gives the same configuration whatever the file holds by then."""
+        return self._text
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, made absolute from the file's own folder."""
@@ -405,6 +418,7 @@ class Config(Section):
                 includes=c.includes,
                 channel_id=ChannelId(c.id) if c.id else None,
                 account=c.account or first,
+                leave_when_ended=c.leave_when_ended,
                 backfill=Backfill(c.backfill.messages, c.backfill.since),
             )
             for c in self.channels
@@ -438,9 +452,11 @@ def parse(text: str, path: Path) -> Config:
     if "path" in data:
         raise ConfigError(f"{path}, line {lines.get(('path',), 1)}: path: unknown key")
     try:
-        return Config(path=path, **{str(key): value for key, value in data.items()})
+        config = Config(path=path, **{str(key): value for key, value in data.items()})
     except ValidationError as e:
         raise ConfigError("\n".join(_explain(error, lines, path) for error in e.errors()[:5])) from None
+    config._text = text
+    return config
 
 
 def _explain(error: Any, lines: dict[Location, int], path: Path) -> str:

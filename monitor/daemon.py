@@ -4,8 +4,9 @@
                 └─ collector (monitor.collector_process): accounts, media in memory, no writable path
                    └─ decoders (monitor.decoder): bytes in, hashes out, nothing else
 
-Recorder and collector share a socket that this process does not keep. When the collector dies, both are
-started again, with a pause that grows; when the recorder dies, everything stops.
+When the collector dies, both are started again, with a pause that grows; when the recorder dies, everything
+stops. On SIGHUP a second pair opens the changed configuration as a start would, while the first goes on; when
+everything is in order it takes the first one's place, and else it never was.
 """
 
 import asyncio
@@ -14,38 +15,31 @@ import fcntl
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitor import reloading
 from monitor.config import Config
-from monitor.errors import FatalError, InputError, MonitorError
+from monitor.errors import ConfigError, InputError, MonitorError
+from monitor.pair import Pair, ProcessFailed, any_of
 from monitor.prepare import private_state
+from monitor.reloading import Notice
+
+__all__ = ["ProcessFailed", "run", "running", "sole", "stop_on_signals"]
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT = 60.0
-"""Seconds that the processes get to end in order before they are killed."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before what died is started again: doubled each time, up to the longest."""
 STEADY = 300.0
 """Seconds after which a collector counts as healthy, and the pause begins anew."""
+READY_TIMEOUT = 300.0
+"""Seconds within which a changed configuration must have been opened."""
 LOCK_PATIENCE = 5.0
 """Seconds to wait for another process that may be about to end."""
-LONGEST_LINE = 1000
-"""Characters of a collector's log line that are passed on."""
-# Importing numpy starts threads of its own otherwise, and confinement holds only for threads started later.
-ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-
-class ProcessFailed(MonitorError):
-    """A process ended with an error that it has said itself; `exit_code` is its own."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__("")
-        self.exit_code = exit_code  # type: ignore[misc]  # the class's constant, known only now
 
 
 @contextlib.contextmanager
@@ -66,6 +60,8 @@ def sole(state: Path) -> Iterator[int]:
                 if time.monotonic() > deadline:
                     raise InputError(f"{state}: another monitor is at work here; stop it first") from e
                 time.sleep(0.1)
+        # Left by a daemon that was killed: its process id may be anybody's by now.
+        reloading.withdraw(state)
         yield file.fileno()
 
 
@@ -85,108 +81,163 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-async def run(config: Config, stop: asyncio.Event) -> None:
+async def run(
+    config: Config, stop: asyncio.Event, *, working: asyncio.Event | None = None, bars: bool = True
+) -> None:
     """Collect until `stop` is set, then end in order: intake, what is being written, the store.
 
-    Raises ConfigError and InputError before anything is started, ProcessFailed for an error that a process
-    has said itself, FatalError when the recorder died.
+    On SIGHUP the configuration's file is taken up, or refused. `working` is set when the records are in line with
+    the configuration; `bars` shows histories being read, on a terminal. Raises ConfigError and InputError
+    before anything is started, ProcessFailed for an error that a process named, FatalError when the recorder died.
     """
     private_state(config)
     with sole(config.state) as lock:
+        daemon = _Daemon(config, lock, stop, working or asyncio.Event(), bars)
+        with _hangups(stop, daemon.hangup):
+            try:
+                await daemon.run()
+            finally:
+                reloading.withdraw(config.state)
+
+
+@dataclass(slots=True)
+class _Daemon:
+    """What goes on for as long as the lock is held. `config` is the configuration in force."""
+
+    config: Config
+    lock: int
+    stop: asyncio.Event
+    working: asyncio.Event
+    bars: bool
+    hangup: asyncio.Event = field(default_factory=asyncio.Event)
+    _before: Config | None = None
+    """The configuration to go back to, until the one in force has come to work."""
+    _next: Pair | None = None
+    """A pair that is ready to take the place of the one at work."""
+    _notice: Notice = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._notice = Notice(os.getpid(), str(self.config.path))
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        self._tell(self._notice)
         pause = FIRST_PAUSE
-        while not stop.is_set():
-            started = asyncio.get_running_loop().time()
-            await _once(config, lock, stop)
-            if stop.is_set():
-                return
-            if asyncio.get_running_loop().time() - started > STEADY:
-                pause = FIRST_PAUSE
-            log.error("the collector died; it is started again", extra={"seconds": int(pause)})
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-
-async def _once(config: Config, lock: int, stop: asyncio.Event) -> None:
-    """One life of the two processes. Returns when they were stopped, or when the collector alone died."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        # Standard input is the recorder's cord: it ends when this process closes it, or is no more.
-        recorder = await _start(
-            "monitor.recorder_process", ours, config, (lock,), stdin=asyncio.subprocess.PIPE
-        )
-        collector = await _start("monitor.collector_process", theirs, config, stderr=asyncio.subprocess.PIPE)
-    ending = asyncio.create_task(recorder.wait(), name="recorder:wait")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    relaying = asyncio.create_task(_relay(collector), name="collector:log")
-    try:
-        # The recorder outlives the collector: it ends when the socket does.
-        await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            log.info("stopping")
-            if recorder.stdin is not None:
-                recorder.stdin.close()
-            await asyncio.wait({ending}, timeout=STOP_TIMEOUT)
-    finally:
-        stopping.cancel()
-        for process in (recorder, collector):
-            if process.returncode is None and (process is recorder or not await _ends(process)):
-                process.kill()
-        await asyncio.wait({ending, relaying, asyncio.ensure_future(collector.wait())})
-    code = await ending
-    if code < 0 and stop.is_set():
-        return  # a service manager ends every process at once: this one had not begun, or was made to
-    if code < 0:
-        raise FatalError(f"the recorder died (signal {-code}); what it had acknowledged is in the store")
-    if code != 0:
-        raise ProcessFailed(code)
-
-
-async def _start(
-    module: str,
-    channel: socket.socket,
-    config: Config,
-    inherited: tuple[int, ...] = (),
-    *,
-    stdin: int = asyncio.subprocess.DEVNULL,
-    stderr: int | None = None,
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        str(channel.fileno()),
-        str(config.path),
-        str(logging.getLogger("monitor").level),
-        pass_fds=(channel.fileno(), *inherited),
-        stdin=stdin,
-        stderr=stderr,
-        env=os.environ | ONE_THREAD,
-    )
-
-
-async def _ends(process: asyncio.subprocess.Process) -> bool:
-    """Whether a process whose socket has ended goes by itself."""
-    try:
-        await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
-    except TimeoutError:
-        return False
-    return True
-
-
-async def _relay(collector: asyncio.subprocess.Process) -> None:
-    """Pass the collector's log on: it can write to no file, not even to a standard error that is one."""
-    if collector.stderr is None:
-        return
-    while True:
         try:
-            line = await collector.stderr.readline()
-        except ValueError:
-            continue  # longer than the reader takes: no line of ours is
-        if not line:
+            while not self.stop.is_set():
+                pair, self._next = self._next or await self._start(self.config), None
+                started = asyncio.get_running_loop().time()
+                if await self._life(pair):
+                    continue
+                if asyncio.get_running_loop().time() - started > STEADY:
+                    pause = FIRST_PAUSE
+                log.error("the collector died; it is started again", extra={"seconds": int(pause)})
+                await any_of(self.stop, self.hangup, seconds=pause)
+                if self.hangup.is_set():
+                    await self._reload()
+                pause = min(pause * 2, LONGEST_PAUSE)
+        finally:
+            if self._next is not None:
+                await self._next.end()
+
+    async def _life(self, pair: Pair) -> bool:
+        """One life of the two processes. Whether what comes next follows at once: an end, or another
+        configuration; when the collector died, it does not."""
+        try:
+            await self._work(pair)
+            if self.stop.is_set():
+                log.info("stopping")
+        finally:
+            await pair.end()
+        failure = pair.failure(stopped=self.stop.is_set())
+        if self._before is not None and not self.stop.is_set() and not pair.working.is_set():
+            self._refuse(pair.refusal())
+            self.config, self._before = self._before, None
+            return True
+        if failure is not None:
+            raise failure
+        return self.stop.is_set() or self._next is not None
+
+    async def _work(self, pair: Pair) -> None:
+        """Let a pair work until it has ended, or is to be ended."""
+        await any_of(pair.ready, pair.ended, self.stop)
+        if self.stop.is_set() or not pair.ready.is_set():
             return
-        text = line.decode("ascii", "replace").rstrip()[:LONGEST_LINE]
-        print("".join(c if c.isprintable() else "?" for c in text), file=sys.stderr, flush=True)
+        pair.go()
+        await any_of(pair.working, pair.ended, self.stop)
+        if pair.working.is_set():
+            self._in_force()
+        while not (pair.ended.is_set() or self.stop.is_set()):
+            if self.hangup.is_set():
+                await self._reload()
+                if self._next is not None:
+                    return
+            await any_of(pair.ended, self.stop, self.hangup)
+
+    # -- taking up a changed configuration
+
+    async def _reload(self) -> None:
+        """Have a second pair open the changed configuration; it becomes `_next` when everything is in order."""
+        self.hangup.clear()
+        self._tell(reloading.began(self._notice))
+        log.info("taking up the configuration")
+        try:
+            config = reloading.changed(self.config)
+            self._next = await self._opened(config)
+            self._before, self.config = self.config, config
+        except MonitorError as e:
+            self._refuse(e)
+
+    async def _opened(self, config: Config) -> Pair:
+        """A pair that has found everything in order. Raises what is not."""
+        pair = await self._start(config)
+        try:
+            await any_of(pair.ready, pair.ended, self.stop, seconds=READY_TIMEOUT)
+        finally:
+            ready, ended = pair.ready.is_set(), pair.ended.is_set()
+            if not ready:
+                await pair.end()
+        if ready:
+            return pair
+        raise pair.refusal() if ended else ConfigError(f"{config.path}: could not be opened in time")
+
+    async def _start(self, config: Config) -> Pair:
+        return await Pair.start(config, self.lock, bars=self.bars)
+
+    def _in_force(self) -> None:
+        self.working.set()
+        if self._before is not None:
+            log.info("the changed configuration is in force")
+            self._tell(reloading.in_force(self._notice, reloading.changes(self._before, self.config)))
+            self._before = None
+
+    def _refuse(self, error: MonitorError) -> None:
+        log.error("the changed configuration is refused, and the one before stays in force: %s", error)
+        self._tell(reloading.refused(self._notice, error))
+
+    def _tell(self, notice: Notice) -> None:
+        self._notice = notice
+        reloading.publish(self.config.state, notice)
+
+
+@contextlib.contextmanager
+def _hangups(stop: asyncio.Event, hangup: asyncio.Event) -> Iterator[None]:
+    """Let SIGHUP set `hangup`; but when a terminal was closed that this process was on, `stop`."""
+    loop = asyncio.get_running_loop()
+    on_terminal = _terminal()
+
+    def hang_up() -> None:
+        (stop if on_terminal and not _terminal() else hangup).set()
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ rules by name. All else is shown as its type. Libraries are silenced (Telethon w
 Pillow and aiosqlite values at DEBUG), and of exceptions that nobody caught only type and place are told.
 """
 
+import contextlib
 import enum
 import logging
 import os
@@ -195,9 +196,10 @@ def _file(path: str) -> str:
 
 
 def _say(line: str) -> None:
-    # With standard error closed there is nobody left to tell.
+    # With standard error closed, or its terminal, there is nobody left to tell.
     if sys.stderr is not None:
-        print(f"monitor: {line}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            print(f"monitor: {line}", file=sys.stderr, flush=True)
 
 
 def _unhandled(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:

@@ -168,13 +168,17 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One channel as the configuration declares it; without an authorization nothing is asked about it."""
+    """One channel as the configuration declares it; without an authorization nothing is asked about it.
+
+    With `leave_when_ended` the account leaves the channel when its authorization has ended.
+    """
 
     username: str
     authorization: Authorization | None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
     channel_id: ChannelId | None = None
     account: str | None = None
+    leave_when_ended: bool = False
     backfill: Backfill = Backfill()
 
 
@@ -206,6 +210,7 @@ class Channel:
     cursor: MessageId = MessageId(0)
     account: str | None = None
     includes: frozenset[ChatKind] = frozenset({ChatKind.BROADCAST})
+    leave_when_ended: bool = False
 
 
 # -- messages ----------------------------------------------------------------------------------------------
@@ -588,6 +593,7 @@ class EventType(enum.StrEnum):
     """What must be provable. The report log is the projection of these rows."""
 
     AUTHORIZATION_DECLARED = "authorization_declared"
+    AUTHORIZATION_REVOKED = "authorization_revoked"
     CHANNEL_JOINED = "channel_joined"
     CHANNEL_REFUSED = "channel_refused"
     CHANNEL_STOPPED = "channel_stopped"
@@ -596,6 +602,7 @@ class EventType(enum.StrEnum):
     EXPORT_MADE = "export_made"
     SIGNED_IN = "signed_in"
     PSEUDONYM_KEY_ROTATED = "pseudonym_key_rotated"
+    RESCAN_REQUESTED = "rescan_requested"
 
 
 Scalar = str | int | bool | None

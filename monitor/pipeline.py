@@ -5,6 +5,7 @@ a restart goes on where the last run ended. Bytes never queue; ids do.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -48,6 +49,8 @@ MOST_WAITING = 10_000
 """Batches that may wait in all; what comes live cannot be held up."""
 FIRST_ASIDE, LONGEST_ASIDE = 60.0, 3600.0
 """Seconds for which an item that the platform does not give now is left alone: doubled each time."""
+LOOK_AGAIN = 3.0
+"""Seconds after which an idle account looks for media that waits."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]
 
@@ -156,7 +159,10 @@ class Examiner:
                 while True:
                     self.wake.clear()
                     if not await self._list(queue):
-                        await self.wake.wait()
+                        # Other processes let media wait too, and nobody wakes this one for them.
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(LOOK_AGAIN):
+                                await self.wake.wait()
         finally:
             self.fetching.wakes.discard(self.wake)
             self.fetching.give_back(self._mine)

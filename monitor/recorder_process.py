@@ -1,7 +1,8 @@
 """The only process that writes: the store, for a collector at the other end of a socket.
 
-Started by `monitor run` as `python -m monitor.recorder_process SOCKET CONFIG LEVEL`. It reads no secret, has no
-network, and opens the store only when the collector has found everything in order.
+Started by `monitor run` as `python -m monitor.recorder_process SOCKET CONFIG LEVEL bars|quiet`, with the text of the
+configuration on standard input. It reads no secret, has no network, and opens the store only when the collector
+has found everything in order and the daemon has said that it is this pair's turn.
 """
 
 import asyncio
@@ -12,10 +13,11 @@ import socket
 import sys
 from pathlib import Path
 
-from monitor import logs
+from monitor import cord, logs
 from monitor.bars import history_bars
-from monitor.config import Config, load
+from monitor.config import Config
 from monitor.confinement import confine_recorder
+from monitor.cord import Cord
 from monitor.errors import MonitorError
 from monitor.ports import Progress
 from monitor.store import open_store
@@ -27,44 +29,51 @@ def main(arguments: list[str]) -> int:
     descriptor, path, level = int(arguments[0]), Path(arguments[1]), int(arguments[2])
     logs.set_up(level)
     # A service manager signals every process; this one ends when its standard input does.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
-        config = load(path)
+        config = cord.configuration(path)
         confine_recorder([config.state], required=config.confinement == "required")
-        with history_bars() as progress:
-            asyncio.run(_serve(config, socket.socket(fileno=descriptor), progress))
+        asyncio.run(_serve(config, socket.socket(fileno=descriptor), bars=arguments[3] == "bars"))
     except MonitorError as e:
-        for line in str(e).splitlines():
-            print(f"monitor: {line}", file=sys.stderr)
+        cord.say_wrong(e)
         return e.exit_code
     return 0
 
 
-async def _serve(config: Config, channel: socket.socket, progress: Progress) -> None:
+async def _serve(config: Config, channel: socket.socket, *, bars: bool) -> None:
     pipe = Pipe(*await asyncio.open_connection(sock=channel))
-    cord = asyncio.create_task(_ask_to_stop(pipe), name="cord")
-    named: list[MonitorError] = []
-    notices = Notices(progress=progress, failed=named.append)
+    held = await Cord.hold()
     try:
-        if await greeting(pipe):
-            async with open_store(config.database) as store:
-                # What was made so far stays: the garbage collector need not walk through it ever again.
-                gc.freeze()
-                await serve(store, pipe, notices)
+        if not await greeting(pipe):
+            return
+        cord.say(cord.READY)
+        if await held.go():
+            with history_bars(shown=bars) as progress:
+                await _record(config, pipe, held, progress)
     finally:
-        cord.cancel()
         pipe.close()
+
+
+async def _record(config: Config, pipe: Pipe, held: Cord, progress: Progress) -> None:
+    """Serve the store. Raises the error that the collector named."""
+    named: list[MonitorError] = []
+    notices = Notices(progress=progress, failed=named.append, working=lambda: cord.say(cord.WORKING))
+    async with open_store(config.database) as store:
+        stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
+        # What was made so far stays: the garbage collector need not walk through it ever again.
+        gc.freeze()
+        try:
+            await serve(store, pipe, notices)
+        finally:
+            stopping.cancel()
     if named:
         raise named[0]
 
 
-async def _ask_to_stop(pipe: Pipe) -> None:
-    """Wait until standard input ends, then ask the collector for an end."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    await reader.read()
+async def _ask_to_stop(held: Cord, pipe: Pipe) -> None:
+    """When the daemon asks for an end, pass it on to the collector."""
+    await held.end()
     with contextlib.suppress(ConnectionError):
         await pipe.send((0, "stop", None))
 

@@ -79,6 +79,7 @@ _CALL = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw])
 _ANSWER = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, Failure | None])
 _NOTICES: Mapping[str, Any] = {
     "ready": msgspec.msgpack.Decoder(tuple[()]),
+    "working": msgspec.msgpack.Decoder(tuple[()]),
     "progress": msgspec.msgpack.Decoder(tuple[str, int, int]),
     "failed": msgspec.msgpack.Decoder(Failure),
 }
@@ -144,6 +145,7 @@ class Notices:
 
     progress: Callable[[str, int, int], None] = lambda username, done, total: None
     failed: Callable[[MonitorError], None] = lambda error: None
+    working: Callable[[], None] = lambda: None
 
 
 async def greeting(pipe: Pipe) -> bool:
@@ -205,6 +207,8 @@ def _notice(notices: Notices, name: str, values: tuple[Any, ...]) -> None:
         notices.failed(error if isinstance(error, MonitorError) else FatalError(str(error)))
     elif name == "progress":
         notices.progress(*values)
+    elif name == "working":
+        notices.working()
 
 
 async def _answer(pipe: Pipe, number: int, call: Awaitable[object]) -> None:

@@ -8,9 +8,10 @@ import typer
 
 from monitor.cli.channels import app as channels
 from monitor.cli.check import check
-from monitor.cli.collect import run, status
+from monitor.cli.collect import reload, run, status
 from monitor.cli.demo import demo
 from monitor.cli.export import export
+from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
 
@@ -42,7 +43,7 @@ def _options(
     """Watch authorized public channels for known abuse material by hash. Stores no content."""
 
 
-for function in (demo, init, login, check, run, status, export):
+for function in (demo, init, login, check, run, status, reload, rescan, export):
     app.command()(function)
 app.add_typer(channels, name="channels")
 app.add_typer(selftest, name="selftest")

@@ -1,4 +1,4 @@
-"""`monitor run` and `monitor status`."""
+"""`monitor run`, `monitor reload` and `monitor status`."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,11 @@ from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment,
 if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.model import MediaOutcome, Totals
+    from monitor.reloading import Changes
     from monitor.store import ChannelStatus
+
+NAMED = 5
+"""Names of a kind that a line shows."""
 
 
 @command
@@ -17,6 +21,7 @@ def run(config: ConfigOption = None) -> None:
 
     # Until the daemon handles signals itself: a stop while it starts is an ordinary end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     import asyncio
     import logging
 
@@ -34,6 +39,61 @@ def run(config: ConfigOption = None) -> None:
         await collect(settings, stop)
 
     asyncio.run(until_stopped(settings))
+
+
+@command
+def reload(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Have the running daemon take up the changed configuration; ends when that is in force, or refused."""
+    import asyncio
+    from dataclasses import asdict
+
+    from monitor.daemon import running
+    from monitor.reloading import ask
+
+    settings = read_config(config)
+    first = asyncio.run(_next_event(settings))
+    changes = ask(settings, running)
+    loaded = asyncio.run(_lists_since(settings, first))
+    if json:
+        print_json([{"in_force": True, **asdict(changes), "lists_loaded": loaded}])
+    else:
+        out().print(f"in force: {_sentence(changes, loaded)}", soft_wrap=True)
+
+
+async def _next_event(config: "Config") -> int:
+    from monitor.store import open_reader
+
+    if not config.database.exists():
+        return 0
+    async with open_reader(config.database) as reader:
+        return await reader.next_event()
+
+
+async def _lists_since(config: "Config", first: int) -> dict[str, str]:
+    """Lists that came in another version, by name."""
+    from monitor.model import EventType
+    from monitor.store import open_reader
+
+    async with open_reader(config.database) as reader:
+        return {
+            str(event.body["name"]): str(event.body["version"])
+            async for event in reader.events(first)
+            if event.type is EventType.LIST_LOADED
+        }
+
+
+def _sentence(changes: "Changes", loaded: dict[str, str]) -> str:
+    parts = []
+    for what in ("channel", "list"):
+        for how in ("added", "removed", "changed"):
+            names = getattr(changes, f"{what}s_{how}")
+            if names:
+                shown = ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
+                parts.append(f"{len(names):,} {what}{'s' if len(names) > 1 else ''} {how} ({shown})")
+    parts += [f"{name} is now {version}" for name, version in loaded.items()]
+    if changes.settings:
+        parts.append(f"changed: {', '.join(changes.settings)}")
+    return "; ".join(parts) or "nothing has changed"
 
 
 @command

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from monitor.errors import ChannelRefused, ConfigError
+from monitor.errors import ChannelRefused, ConfigError, InputError, NotAuthorized
 from monitor.model import (
     Authorization,
     Basis,
@@ -103,10 +103,36 @@ def refused(conn: Connection, salt: Salt, username: str, reason: Refusal, at: da
     row = _row(conn, username)
     if row is None:
         raise ChannelRefused(Refusal.NO_AUTHORIZATION)
-    if row["reason"] == reason:
-        return
+    if row["reason"] in (reason, Refusal.REVOKED):
+        return  # a revocation holds, whatever else is wrong with the channel
     was_collected = row["state"] in (ChannelState.COLLECTING, ChannelState.STOPPED)
     _leave(conn, salt, row, ChannelState.STOPPED if was_collected else ChannelState.REFUSED, reason, at)
+
+
+def revoke(
+    conn: Connection, salt: Salt, username: str, explanation: str, operator: str, at: datetime
+) -> bool:
+    """The authorization ends by command; see `SqlStore.revoke`."""
+    row = _row(conn, username)
+    if row is None:
+        raise InputError(f"{username}: is not on record; monitor channels list shows what is")
+    if row["reason"] == Refusal.REVOKED:
+        return False
+    if row["authorization_id"] is None:
+        raise NotAuthorized(f"{username}: has no authorization that could be revoked")
+    body: dict[str, Scalar] = {
+        "username": row["username"],
+        "channel_id": row["channel_id"],
+        "reference": row["reference"],
+        "operator": operator,
+        "explanation": explanation,
+    }
+    events.handed_in(conn, salt, EventType.AUTHORIZATION_REVOKED, body, at)
+    if row["state"] == ChannelState.COLLECTING:
+        _leave(conn, salt, row, ChannelState.STOPPED, Refusal.REVOKED, at)
+    else:
+        _set(conn, row, state=ChannelState.STOPPED.value, reason=Refusal.REVOKED.value)
+    return True
 
 
 def _leave(
@@ -130,6 +156,7 @@ def _add(conn: Connection, salt: Salt, declaration: Declaration, at: datetime) -
             authorization_id=_authorize(conn, salt, declaration, at),
             state=ChannelState.DECLARED.value,
             account=declaration.account,
+            leave_when_ended=declaration.leave_when_ended,
             **_scope(declaration),
         )
     )
@@ -139,6 +166,8 @@ def _redeclare(conn: Connection, salt: Salt, row: RowMapping, declaration: Decla
     """A channel that was declared before: nothing is written unless something has changed."""
     if declaration.account not in (None, row["account"]):
         _set(conn, row, account=declaration.account)
+    if declaration.leave_when_ended != bool(row["leave_when_ended"]):
+        _set(conn, row, leave_when_ended=declaration.leave_when_ended)
     authorization, scope = declaration.authorization, _scope(declaration)
     same_scope = all(row[name] == value for name, value in scope.items())
     if not same_scope:
@@ -217,6 +246,7 @@ def _channel(row: RowMapping) -> Channel:
         cursor=MessageId(row["cursor"]),
         account=row["account"],
         includes=frozenset(ChatKind(kind) for kind in row["includes"].split()),
+        leave_when_ended=bool(row["leave_when_ended"]),
     )
 
 

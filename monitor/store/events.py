@@ -15,7 +15,17 @@ Salt = Callable[[int], bytes]
 
 SALT_BYTES = 32
 DECLARED = frozenset(
-    {"reference", "granted_by", "approved_by", "terms", "licensor", "purpose", "includes", "permitted_uses"}
+    {
+        "reference",
+        "granted_by",
+        "approved_by",
+        "terms",
+        "licensor",
+        "purpose",
+        "explanation",
+        "includes",
+        "permitted_uses",
+    }
 )
 """Keys under which an operator's own words stand; under any other key a text is one word."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -34,13 +44,18 @@ def body_of(encoded: bytes | None) -> dict[str, Scalar]:
     return {} if encoded is None else json.loads(encoded)
 
 
+def following(conn: Connection) -> int:
+    """The sequence number that the next event will have."""
+    return int(conn.execute(select(func.coalesce(func.max(events.c.seq) + 1, 0))).scalar_one())
+
+
 def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
     """Append an event; returns its sequence number. The write lock is held, so numbers have no gaps."""
-    seq = conn.execute(select(func.coalesce(func.max(events.c.seq) + 1, 0))).scalar_one()
+    seq = following(conn)
     conn.execute(
         insert(events).values(seq=seq, at=at, type=kind.value, salt=salt(SALT_BYTES), body=canonical(body))
     )
-    return int(seq)
+    return seq
 
 
 def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:

@@ -56,7 +56,9 @@ _CARRIED_STILL = (
 def wait(conn: Connection, seen: Mapping[MediaId, datetime]) -> None:
     """Items that messages carry: new ones wait, and so do those that another sighting may cure."""
     waiting = MediaOutcome.PENDING.value
-    executemany(conn, _WAIT, [(item, waiting, to_micros(at), None, 0, None) for item, at in seen.items()])
+    executemany(
+        conn, _WAIT, [(item, waiting, to_micros(at), None, 0, None, None) for item, at in seen.items()]
+    )
 
 
 def lose(conn: Connection, items: Mapping[MediaId, datetime]) -> None:

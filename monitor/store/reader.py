@@ -25,10 +25,11 @@ from monitor.model import (
     Span,
     Totals,
 )
-from monitor.store import accounts, engine, ledger, migrate, queries
+from monitor.store import accounts, engine, ledger, migrate, queries, rescans
 from monitor.store.channels import all_channels
-from monitor.store.events import body_of
+from monitor.store.events import body_of, following
 from monitor.store.ledger import Sums
+from monitor.store.rescans import Rescanned
 from monitor.store.schema import cases, channels, coverage, events, flag_matches, flags, media, messages
 
 P = ParamSpec("P")
@@ -107,6 +108,14 @@ class Reader:
         async with aclosing(self._stream(query)) as rows:
             async for row in rows:
                 yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
+
+    async def next_event(self) -> int:
+        """The sequence number that the next event will have."""
+        return await self.run(following)
+
+    async def rescanned(self, request: int) -> Rescanned:
+        """What has come of a rescan so far. `request` is its event."""
+        return await self.run(rescans.progress, request)
 
     # -- what the store also answers
 

@@ -118,11 +118,12 @@ channels = _table(
     Column("scam", Bool),
     Column("fake", Bool),
     Column("linked_channel_id", Int),
+    Column("leave_when_ended", Bool, nullable=False),
     word("username", 32),
     one_of("state", ChannelState),
     word("reason"),  # not a list of values: more reasons will come
     word("account"),
-    *map(truth, ("verified", "scam", "fake")),
+    *map(truth, ("verified", "scam", "fake", "leave_when_ended")),
 )
 
 coverage = _table(
@@ -161,10 +162,18 @@ media = _table(
     Column("settled_at", Time),
     Column("fetched", Int, nullable=False),  # bytes, over all attempts
     Column("rendition", Text),
+    Column("rescan", Int),  # the event of the last rescan that had the item fetched again
     one_of("outcome", MediaOutcome),
     word("rendition", 16),
     # Not over the waiting alone: SQLite uses such an index only where the query spells the constant out.
     Index("ix_media_waiting", "outcome", "first_seen_at", "media_id"),
+)
+
+Index(
+    "ix_media_rescan",
+    media.c.rescan,
+    sqlite_where=media.c.rescan.is_not(None),
+    postgresql_where=media.c.rescan.is_not(None),
 )
 
 messages = _table(

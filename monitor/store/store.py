@@ -31,7 +31,18 @@ from monitor.model import (
     SessionState,
     Totals,
 )
-from monitor.store import accounts, channels, engine, events, ledger, lists, media, messages, migrate
+from monitor.store import (
+    accounts,
+    channels,
+    engine,
+    events,
+    ledger,
+    lists,
+    media,
+    messages,
+    migrate,
+    rescans,
+)
 from monitor.store.events import Salt
 from monitor.store.reader import Reader, reading
 
@@ -142,6 +153,34 @@ class SqlStore:
 
     async def totals(self) -> Totals:
         return await self.reader.totals()
+
+    # -- what people ask for. Not in the port: a collector has no such call, and no frame for their words
+
+    async def revoke(self, username: str, *, explanation: str, operator: str, at: datetime) -> bool:
+        """End a channel's authorization, with an event; False when it was revoked already.
+
+        It is stopped at once as far as the records go, and holds until another reference is declared. Raises
+        InputError for a channel that is not on record, NotAuthorized for one without an authorization.
+        """
+        return await self._write(channels.revoke, self._salt, username, explanation, operator, at)
+
+    async def rescan(
+        self,
+        *,
+        operator: str,
+        since: datetime,
+        until: datetime | None = None,
+        hash_list: str | None = None,
+        username: str | None = None,
+        at: datetime,
+    ) -> int:
+        """Let media posted in the window (both ends included) wait again, with an event; returns its number.
+
+        What has matched is left alone, and so is what can no longer be asked for. With `hash_list` only what
+        was settled before that list's current version was loaded. Raises InputError for a list or a channel
+        that is not on record, NotAuthorized for a channel that is not collected.
+        """
+        return await self._write(rescans.request, self._salt, operator, since, until, hash_list, username, at)
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""

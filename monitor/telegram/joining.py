@@ -5,6 +5,7 @@ channel before joining. An invite link never gets here; the configuration refuse
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,39 @@ def refusal(declaration: Declaration, channel: Channel | None, now: datetime) ->
     if channel is not None and channel.state is ChannelState.STOPPED and channel.reason is Refusal.REVOKED:
         return Refusal.REVOKED
     return declaration.authorization.refusal(now)
+
+
+_ENDED = (Refusal.EXPIRED, Refusal.REVOKED, Refusal.NO_AUTHORIZATION)
+
+
+def to_leave(channels: Iterable[Channel]) -> list[ChannelId]:
+    """Channels to leave: of what is on record, what was stopped because its authorization has ended, where the
+    configuration asks for that. One that is authorized under another name is not left."""
+    ended: set[ChannelId] = set()
+    kept: set[ChannelId] = set()
+    for channel in channels:
+        if channel.profile is not None:
+            stopped = channel.state is ChannelState.STOPPED and channel.reason in _ENDED
+            (ended if stopped and channel.leave_when_ended else kept).add(channel.profile.channel_id)
+    return sorted(ended - kept)
+
+
+async def leave(connection: Connection, channel_id: ChannelId) -> bool:
+    """Leave a channel that this account has joined; false when it is not known to have.
+
+    Its access hash is forgotten, so that it is left once. Raises FloodWait, SourceUnavailable, SessionRevoked.
+    """
+    access = connection.session.peers.get(channel_id)
+    if access is None:
+        return False
+    request = functions.channels.LeaveChannelRequest(types.InputChannel(channel_id, access))
+    try:
+        await connection.call(request)
+    except ChannelError as e:
+        # Removed from it before, or it is gone: either way this account is not in it.
+        log.info("nothing to leave: %s", e, extra={"channel": channel_id})
+    connection.session.forget(channel_id)
+    return True
 
 
 def fits(entity: Any, declaration: Declaration, channel_id: ChannelId) -> bool:

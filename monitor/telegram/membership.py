@@ -16,7 +16,7 @@ from monitor.model import Channel, ChannelId, Declaration, Refusal
 from monitor.ports import Store
 from monitor.telegram.client import Connection
 from monitor.telegram.dialogs import Line, dialogs
-from monitor.telegram.joining import fits, refusal, stand
+from monitor.telegram.joining import fits, leave, refusal, stand, to_leave
 from monitor.telegram.live import Live
 from monitor.telegram.turns import Turn, Turns
 
@@ -49,6 +49,7 @@ class Membership:
     """Told when a channel has been added."""
     turns: Turns = field(init=False)
     _now: asyncio.Event = field(default_factory=asyncio.Event)
+    _left: set[ChannelId] = field(default_factory=set)
 
     # -- tasks
 
@@ -79,6 +80,7 @@ class Membership:
                     await self._stop(channel_id, declaration.username, reason)
                 elif channel_id is None and reason is None and channel and channel.reason in PASSING:
                     await self.stand(declaration)
+            await self._leave()
 
     async def touched(self) -> None:
         """Look at channels of which the platform says that something about them has changed."""
@@ -147,6 +149,17 @@ class Membership:
             "channel refused: %s", reason.explanation, extra={"channel": name, "reason": reason.value}
         )
         await self.store.refused(name, reason, self.clock())
+
+    async def _leave(self) -> None:
+        """Leave channels whose authorization has ended, where the operator wants that."""
+        for channel_id in to_leave(await self.store.channels()):
+            if channel_id not in self.connection.session.peers or channel_id in self._left:
+                continue
+            try:
+                await leave(self.connection, channel_id)
+            except FloodWait:
+                return  # the next look tries again
+            self._left.add(channel_id)
 
     async def _known(self) -> dict[str, Channel]:
         return {channel.username: channel for channel in await self.store.channels()}

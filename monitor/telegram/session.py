@@ -82,6 +82,11 @@ class StoredSession(MemorySession):  # type: ignore[misc]  # Telethon has no typ
             self.peers.update(peers)
             self.changed.set()
 
+    def forget(self, channel: ChannelId) -> None:
+        """Drop the access hash of a channel that was left."""
+        if self.peers.pop(channel, None) is not None:
+            self.changed.set()
+
     # -- what Telethon calls
 
     def process_entities(self, tlo: object) -> None:

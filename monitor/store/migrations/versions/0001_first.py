@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("settled_at", Int),
         sa.Column("fetched", Int, nullable=False),
         sa.Column("rendition", Text),
+        sa.Column("rescan", Int),
         sa.PrimaryKeyConstraint("media_id"),
         one_of(
             "outcome",
@@ -149,6 +150,13 @@ def upgrade() -> None:
         word("rendition", 16),
     )
     op.create_index("ix_media_waiting", "media", ["outcome", "first_seen_at", "media_id"])
+    op.create_index(
+        "ix_media_rescan",
+        "media",
+        ["rescan"],
+        sqlite_where=sa.text("rescan IS NOT NULL"),
+        postgresql_where=sa.text("rescan IS NOT NULL"),
+    )
     table(
         "sessions",
         sa.Column("account", Text, nullable=False),
@@ -178,11 +186,12 @@ def upgrade() -> None:
         sa.Column("scam", Bool),
         sa.Column("fake", Bool),
         sa.Column("linked_channel_id", Int),
+        sa.Column("leave_when_ended", Bool, nullable=False),
         sa.PrimaryKeyConstraint("username"),
         word("username", 32),
         one_of("state", "declared collecting refused stopped"),
         *map(word, ("reason", "account")),
-        *map(truth, ("verified", "scam", "fake")),
+        *map(truth, ("verified", "scam", "fake", "leave_when_ended")),
         sa.ForeignKeyConstraint(["authorization_id"], ["authorizations.authorization_id"]),
     )
     op.create_index("ix_channels_channel_id", "channels", ["channel_id"])
