@@ -26,7 +26,7 @@ from monitor.prepare import prepare
 from monitor.store import open_store
 from monitor.telegram.client import connect
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Channel, Cluster, World
 
 CHANNELS, RATE, SECONDS = 500, 50, 30
@@ -133,7 +133,7 @@ async def _configure(folder: Path, cluster: Cluster, channels: list[Channel]) ->
     prepared = prepare(load(folder / "config.yaml"))
     session, answers = StoredSession("main"), iter((PHONE, CODE))
     async with connect(session, prepared.credentials["main"], prepared.endpoint, signed_in=False) as line:
-        await sign_in(line, lambda question, secret: next(answers))
+        await sign_in(line, by_phone(lambda question, secret: next(answers)))
     state: SessionState | None = session.state()
     async with open_store(prepared.config.database) as store:
         if state is not None:
@@ -158,7 +158,7 @@ def _open(folder: Path) -> sqlite3.Connection:
 
 async def _until_read(database: sqlite3.Connection) -> None:
     async with asyncio.timeout(PATIENCE):
-        while database.execute("SELECT count(*) FROM cursors WHERE cursor > 0").fetchone()[0] < CHANNELS:
+        while database.execute("SELECT count(*) FROM coverage WHERE cursor > 0").fetchone()[0] < CHANNELS:
             await asyncio.sleep(0.2)
     await asyncio.sleep(2)
 

@@ -23,7 +23,7 @@ from monitor.telegram.media import Downloads, References
 from monitor.telegram.membership import Membership
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
-from monitor.telegram.turns import Turns
+from monitor.telegram.turns import Turn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +80,10 @@ class Collector:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def lags(self, channels: Iterable[ChannelId]) -> None:
-        """Catch up with these channels; those of other accounts are left out."""
+        """Fill the holes that these channels have on record; those of other accounts are left out."""
         if self._turns is not None:
-            self._turns.want(channels)
+            # Each hole is known already: nobody need be asked what has changed.
+            self._turns.want(channels, Turn(ask=False))
 
     async def _session(self) -> None:
         tools = self.tools
