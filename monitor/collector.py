@@ -32,7 +32,7 @@ from monitor.telegram.membership import Membership
 from monitor.telegram.politeness import Politeness
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
-from monitor.telegram.turns import Turns
+from monitor.telegram.turns import Turn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +92,10 @@ class Collector:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def lags(self, channels: Iterable[ChannelId]) -> None:
-        """Catch up with these channels; those of other accounts are left out."""
+        """Fill the holes that these channels have on record; those of other accounts are left out."""
         if self._turns is not None:
-            self._turns.want(channels)
+            # Each hole is known already: nobody need be asked what has changed.
+            self._turns.want(channels, Turn(ask=False))
 
     async def _session(self) -> None:
         tools = self.tools
@@ -176,12 +177,18 @@ class Collector:
 
 
 async def collect(
-    prepared: Prepared, store: Store, hasher: Hasher | None, stop: asyncio.Event, progress: Progress
+    prepared: Prepared,
+    store: Store,
+    hasher: Hasher | None,
+    stop: asyncio.Event,
+    progress: Progress,
+    *,
+    clock: Callable[[], datetime] = now,
 ) -> None:
     """Every account of a configuration at work on a store, until `stop` is set; then intake ends, and what was
     taken in is written. Without a `hasher` only metadata is recorded. Raises FatalError."""
     config = prepared.config
-    at = now()
+    at = clock()
     await store.declare(config.declarations(), at)
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, at)
@@ -197,7 +204,7 @@ async def collect(
                 kinds=config.media.kinds,
             )
         ),
-        clock=now,
+        clock=clock,
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,
