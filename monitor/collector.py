@@ -71,6 +71,8 @@ class Collector:
     declarations: Sequence[Declaration]
     tools: Tools
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: bool = False
+    """Set before `run` is cancelled."""
     _turns: Turns | None = None
 
     async def run(self) -> None:
@@ -84,8 +86,8 @@ class Collector:
                 error = leading(group)
                 asked = error.seconds if isinstance(error, FloodWait) else 0
                 log.warning("connection ended: %s", error, extra={"account": self.account})
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # asked to stop while the connection was ending
+            if self.ending:
+                return  # cancelled while the connection was ending by itself: the group's error took its place
             if asyncio.get_running_loop().time() - started > STEADY:
                 pause = FIRST_PAUSE
             await asyncio.sleep(max(pause, asked))
@@ -239,6 +241,8 @@ async def collect(
             writer = tasks.create_task(recorder.run(), name="recorder")
             collecting = tasks.create_task(_all(collectors), name="collectors")
             await stop.wait()
+            for collector in collectors:
+                collector.ending = True
             collecting.cancel()
             await asyncio.wait({collecting})
             await recorder.close()
