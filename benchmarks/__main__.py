@@ -2,12 +2,15 @@
 
 import sys
 
-from benchmarks import confinement, downloads, startup, throughput
+from benchmarks import confinement, downloads, startup, steady, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
-    sys.exit(
-        0
-        if show([startup.measure(), *throughput.measure(), downloads.measure(), confinement.measure()])
-        else 1
-    )
+    rows = [
+        startup.measure(),
+        *throughput.measure(),
+        downloads.measure(),
+        confinement.measure(),
+        *steady.measure(),
+    ]
+    sys.exit(0 if show(rows) else 1)

@@ -14,7 +14,7 @@ from monitor.model import ChannelId, MediaId, MediaKind, MediaRef, MessageId, Pe
 from monitor.telegram.client import Credentials, Endpoint, connect
 from monitor.telegram.media import CHUNK, Downloads, References
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Cluster, Delay, World
 
 PIECES = 20
@@ -51,7 +51,7 @@ async def _medians() -> tuple[float, float]:
         session = StoredSession("main")
         endpoint = Endpoint(1, cluster.host, cluster.port(1), cluster.public_key.encode())
         async with connect(session, Credentials(1, "0" * 32), endpoint, signed_in=False) as connection:
-            await sign_in(connection, lambda question, secret: next(answers))
+            await sign_in(connection, by_phone(lambda question, secret: next(answers)))
             session.remember({ChannelId(news.id): world.access_hash(user, news.id)})
             cluster.faults.add("upload.getFile", Delay(ANSWER_SECONDS), count=None)
             both = (

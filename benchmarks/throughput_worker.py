@@ -18,7 +18,7 @@ from monitor.prepare import Prepared, prepare
 from monitor.store import open_store
 from monitor.telegram.client import Connection, connect
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 
 
 async def bare(folder: Path, number: int) -> tuple[int, float]:
@@ -81,7 +81,7 @@ async def _timed(
         await _until(database, "SELECT count(*) FROM channels WHERE state = 'collecting'", 1)
         started = time.perf_counter()
         # One row that the index of the primary key finds: looking must cost next to nothing.
-        await _until(database, "SELECT coalesce(max(cursor), 0) FROM cursors", throughput.MESSAGES)
+        await _until(database, "SELECT coalesce(max(cursor), 0) FROM coverage", throughput.MESSAGES)
         ended = time.perf_counter()
         (count,) = database.execute("SELECT count(*) FROM messages").fetchone()
     stop.set()
@@ -96,7 +96,7 @@ async def _until(database: sqlite3.Connection, query: str, least: int) -> None:
 
 async def _sign_in(connection: Connection) -> None:
     answers = iter(("15550001", "22222"))
-    await sign_in(connection, lambda question, secret: next(answers))
+    await sign_in(connection, by_phone(lambda question, secret: next(answers)))
 
 
 if __name__ == "__main__":

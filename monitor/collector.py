@@ -32,7 +32,7 @@ from monitor.telegram.membership import Membership
 from monitor.telegram.politeness import Politeness
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
-from monitor.telegram.turns import Turns
+from monitor.telegram.turns import Turn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class Collector:
     declarations: Sequence[Declaration]
     tools: Tools
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: bool = False
+    """Set before `run` is cancelled."""
     _turns: Turns | None = None
 
     async def run(self) -> None:
@@ -84,17 +86,18 @@ class Collector:
                 error = leading(group)
                 asked = error.seconds if isinstance(error, FloodWait) else 0
                 log.warning("connection ended: %s", error, extra={"account": self.account})
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # asked to stop while the connection was ending
+            if self.ending:
+                return  # cancelled while the connection was ending by itself: the group's error took its place
             if asyncio.get_running_loop().time() - started > STEADY:
                 pause = FIRST_PAUSE
             await asyncio.sleep(max(pause, asked))
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def lags(self, channels: Iterable[ChannelId]) -> None:
-        """Catch up with these channels; those of other accounts are left out."""
+        """Fill the holes that these channels have on record; those of other accounts are left out."""
         if self._turns is not None:
-            self._turns.want(channels)
+            # Each hole is known already: nobody need be asked what has changed.
+            self._turns.want(channels, Turn(ask=False))
 
     async def _session(self) -> None:
         tools = self.tools
@@ -176,12 +179,18 @@ class Collector:
 
 
 async def collect(
-    prepared: Prepared, store: Store, hasher: Hasher | None, stop: asyncio.Event, progress: Progress
+    prepared: Prepared,
+    store: Store,
+    hasher: Hasher | None,
+    stop: asyncio.Event,
+    progress: Progress,
+    *,
+    clock: Callable[[], datetime] = now,
 ) -> None:
     """Every account of a configuration at work on a store, until `stop` is set; then intake ends, and what was
     taken in is written. Without a `hasher` only metadata is recorded. Raises FatalError."""
     config = prepared.config
-    at = now()
+    at = clock()
     await store.declare(config.declarations(), at)
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, at)
@@ -197,7 +206,7 @@ async def collect(
                 kinds=config.media.kinds,
             )
         ),
-        clock=now,
+        clock=clock,
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,
@@ -232,6 +241,8 @@ async def collect(
             writer = tasks.create_task(recorder.run(), name="recorder")
             collecting = tasks.create_task(_all(collectors), name="collectors")
             await stop.wait()
+            for collector in collectors:
+                collector.ending = True
             collecting.cancel()
             await asyncio.wait({collecting})
             await recorder.close()
