@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus
-    from monitor.store.ledger import Sums
+    from monitor.store.sums import Sums
 
 NAMED = 5
 """Names of a kind that a line shows."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from monitor.model import ChannelId
     from monitor.store import ChannelStatus
-    from monitor.store.ledger import Sums
+    from monitor.store.sums import Sums
 
 
 def concerns(

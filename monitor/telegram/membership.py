@@ -107,7 +107,8 @@ class Membership:
     async def _after_grace(self, channel: ChannelId, pending: set[ChannelId]) -> None:
         await asyncio.sleep(GRACE)
         pending.discard(channel)
-        self.turns.want([channel])
+        if self.live.missing(channel):
+            self.turns.want([channel])
 
     # -- standing
 
