@@ -3,14 +3,22 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.errors import FloodWait, MonitorError, RetryableError, SourceUnavailable, leading
+from monitor.errors import (
+    AccountFrozen,
+    FloodWait,
+    MonitorError,
+    RetryableError,
+    SessionRevoked,
+    SourceUnavailable,
+    leading,
+)
 from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
-from monitor.model import ChannelId, Declaration, Source
+from monitor.model import Budget, ChannelId, Declaration, Source
 from monitor.pipeline import Examiner, Recorder
 from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, now
@@ -21,6 +29,7 @@ from monitor.telegram.live import Live
 from monitor.telegram.looks import Looks
 from monitor.telegram.media import Downloads, References
 from monitor.telegram.membership import Membership
+from monitor.telegram.politeness import Politeness
 from monitor.telegram.sealing import seal, unseal
 from monitor.telegram.session import StoredSession
 from monitor.telegram.turns import Turn, Turns
@@ -49,6 +58,7 @@ class Tools:
     look_again: Ages = ()
     reconcile_every: float = 300.0
     chance: random.Random = field(default_factory=random.Random)
+    budgets: Mapping[Budget, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,6 +71,8 @@ class Collector:
     declarations: Sequence[Declaration]
     tools: Tools
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: bool = False
+    """Set before `run` is cancelled."""
     _turns: Turns | None = None
 
     async def run(self) -> None:
@@ -74,6 +86,8 @@ class Collector:
                 error = leading(group)
                 asked = error.seconds if isinstance(error, FloodWait) else 0
                 log.warning("connection ended: %s", error, extra={"account": self.account})
+            if self.ending:
+                return  # cancelled while the connection was ending by itself: the group's error took its place
             if asyncio.get_running_loop().time() - started > STEADY:
                 pause = FIRST_PAUSE
             await asyncio.sleep(max(pause, asked))
@@ -91,7 +105,10 @@ class Collector:
         session = StoredSession(self.account, saved and unseal(saved, tools.sealing_key))
         references, collected = References(), dict[ChannelId, Declaration]()
         live = Live(self._context, references, tools.recorder.offer)
-        async with connect(session, self.credentials, self.endpoint, sink=live) as connection:
+        politeness = await Politeness.load(self.account, tools.budgets, tools.store)
+        async with connect(
+            session, self.credentials, self.endpoint, sink=live, politeness=politeness
+        ) as connection:
             await self._save(session)
             catch_up = CatchUp(
                 connection, tools.store, live, tools.recorder.record, self._context, references
@@ -119,6 +136,7 @@ class Collector:
                         (self._until_lost(connection), "lost"),
                         (self._keep(session), "session"),
                         (membership.reconcile(), "reconcile"),
+                        (membership.waiting(), "joins"),
                         (membership.watch(), "authorizations"),
                         (membership.touched(), "changes"),
                         (membership.gaps(), "gaps"),
@@ -196,6 +214,7 @@ async def collect(
         progress=progress,
         look_again=config.telegram.look_again,
         reconcile_every=config.telegram.reconcile_every.total_seconds(),
+        budgets=config.telegram.budgets.limits(),
     )
     collectors = [
         Collector(
@@ -220,11 +239,12 @@ async def collect(
     try:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(recorder.run(), name="recorder")
-            collecting = [tasks.create_task(c.run(), name=f"collector:{c.account}") for c in collectors]
+            collecting = tasks.create_task(_all(collectors), name="collectors")
             await stop.wait()
-            for task in collecting:
-                task.cancel()
-            await asyncio.wait(collecting)
+            for collector in collectors:
+                collector.ending = True
+            collecting.cancel()
+            await asyncio.wait({collecting})
             await recorder.close()
             await writer
     except BaseExceptionGroup as group:
@@ -232,3 +252,23 @@ async def collect(
         if isinstance(error, MonitorError):
             raise error from group
         raise
+
+
+async def _all(collectors: Sequence[Collector]) -> None:
+    """Every account at work. One that cannot go on stops alone; its state is on record. Raises what the last of
+    them ended with."""
+    left = len(collectors)
+
+    async def one(collector: Collector) -> None:
+        nonlocal left
+        try:
+            await collector.run()
+        except* (SessionRevoked, AccountFrozen) as group:
+            left -= 1
+            if left == 0:
+                raise
+            log.error("the account stops: %s", leading(group), extra={"account": collector.account})
+
+    async with asyncio.TaskGroup() as tasks:
+        for collector in collectors:
+            tasks.create_task(one(collector), name=f"collector:{collector.account}")

@@ -103,12 +103,11 @@ async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     config = prepared.config
     for account in config.accounts:
         saved = await store.session(account.name)
-        if saved is None and account.kind == "user":
+        if saved is None:
             raise SessionRevoked(
                 f"account {account.name} is not signed in; run: monitor login {account.name}"
             )
-        if saved is not None:
-            unseal(saved, prepared.sealing_key)
+        unseal(saved, prepared.sealing_key)
     await store.declare(config.declarations(), now())
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, now())

@@ -31,6 +31,7 @@ from monitor.model import (
     Authorization,
     Backfill,
     Basis,
+    Budget,
     ChannelId,
     ChatKind,
     Declaration,
@@ -180,10 +181,25 @@ class Server(Section):
 
 
 class Budgets(Section):
-    """How many joins and look-ups of names an account may make in a day."""
+    """How much each account may ask, in any 24 hours or any hour; 0 forbids. docs/politeness.md says why so much.
+
+    A page is any request that reads (history, differences, dialogs, messages, a channel's description), a
+    file part one of up to 512 KiB of a file.
+    """
 
     joins_per_day: Annotated[int, Field(ge=0)] = 10
     resolves_per_day: Annotated[int, Field(ge=0)] = 50
+    pages_per_hour: Annotated[int, Field(ge=0)] = 3_600
+    file_parts_per_hour: Annotated[int, Field(ge=0)] = 20_000
+
+    def limits(self) -> dict[Budget, int]:
+        """The limits as they travel."""
+        return {
+            Budget.JOINS: self.joins_per_day,
+            Budget.RESOLVES: self.resolves_per_day,
+            Budget.PAGES: self.pages_per_hour,
+            Budget.FILE_PARTS: self.file_parts_per_hour,
+        }
 
 
 class Telegram(Section):

@@ -6,8 +6,8 @@ MonitorError
 ├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty,
 │                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
-├ RetryableError  FloodWait(seconds), SourceUnavailable, MediaUnavailable,
-│                 StoreBusy                          back off
+├ RetryableError  FloodWait(seconds) and its PeerFlood, BudgetSpent;
+│                 SourceUnavailable, MediaUnavailable, StoreBusy             back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
 │                 StoreUnavailable, NoNetwork                                exit 3
@@ -101,6 +101,21 @@ class FloodWait(RetryableError):
         super().__init__(
             f"the platform asks for a pause of {seconds} s; no such request leaves before it ends"
         )
+        self.seconds = seconds
+
+
+class PeerFlood(FloodWait):
+    """The platform finds that the account asks too much of others: no joins for `seconds`."""
+
+
+class BudgetSpent(FloodWait):
+    """An account's own budget is spent for `seconds` to come; nothing was asked.
+
+    Whoever plans for the platform's pauses plans for these too.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        RetryableError.__init__(self, f"the account's own budget allows no such request for {seconds} s")
         self.seconds = seconds
 
 

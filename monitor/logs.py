@@ -24,7 +24,7 @@ from monitor.errors import MonitorError
 from monitor.model import IDENTIFIER, USERNAME, Refusal
 
 _WORD = re.compile(r"[A-Za-z0-9._:/+-]{1,64}")
-_REQUEST = re.compile(r"[A-Za-z]{1,64}")
+_REQUEST = re.compile(r"([a-z]{1,16}\.)?[A-Za-z0-9]{1,48}")
 _VERSION = re.compile(r"[0-9]{1,18}-[0-9a-f]{12}")
 LONGEST_ERROR = 400
 """Characters of an error's message in a line."""

@@ -586,6 +586,81 @@ class SessionState:
     peers: Mapping[ChannelId, int] = field(default_factory=dict, repr=False)
 
 
+# -- how accounts behave -----------------------------------------------------------------------------------
+
+
+class Budget(enum.StrEnum):
+    """What an account may do only so often; joins and resolves by the day, the others by the hour."""
+
+    JOINS = "joins"
+    RESOLVES = "resolves"
+    PAGES = "pages"
+    FILE_PARTS = "file_parts"
+
+
+class AccountState(enum.StrEnum):
+    """Whether an account can work."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    REVOKED = "revoked"
+
+
+class AccountReason(enum.StrEnum):
+    """Why an account does not work as it should."""
+
+    FROZEN = "frozen"
+    BANNED = "banned"
+    SIGNED_OUT = "signed_out"
+    KEY_DUPLICATED = "key_duplicated"
+    PEER_FLOOD = "peer_flood"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment by the platform's clock, and where the machine's stood: `elapsed` in microseconds of its
+    monotonic clock, which counts on through restarts of a process, within the same `boot`."""
+
+    at: datetime
+    elapsed: int
+    boot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """So many requests of a budget, reserved at one time by the platform's clock."""
+
+    budget: Budget
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The pauses that the platform asked an account for before one method: the end of the last, by its clock;
+    how many there were, and their seconds in all."""
+
+    method: str
+    until: datetime
+    count: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What is on record of how an account behaved and was treated. `since` goes with state and reason;
+    `last` is the latest moment at which anything of it was written."""
+
+    account: str
+    state: AccountState = AccountState.ACTIVE
+    reason: AccountReason | None = None
+    since: datetime | None = None
+    joins_paused_until: datetime | None = None
+    last: Moment | None = None
+    spent: tuple[Spent, ...] = ()
+    waits: tuple[Waits, ...] = ()
+
+
 # -- events ------------------------------------------------------------------------------------------------
 
 

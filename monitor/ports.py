@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.model import (
+    AccountReason,
+    AccountState,
     Batch,
     Channel,
     ChannelId,
+    Conduct,
     Coverage,
     Declaration,
     EventType,
@@ -21,12 +24,14 @@ from monitor.model import (
     Match,
     MediaHashes,
     MessageId,
+    Moment,
     PendingMedia,
     Profile,
     Recorded,
     Refusal,
     Scalar,
     SessionState,
+    Spent,
     Totals,
 )
 
@@ -50,6 +55,24 @@ class Store(Protocol):
 
     async def forget_session(self, account: str) -> None:
         """Remove the account's session and its peers; nothing happens when there is none."""
+
+    async def conduct(self, account: str) -> Conduct:
+        """What is on record of how the account behaved; nothing but its name when there is nothing."""
+
+    async def spend(self, account: str, spent: Spent, now: Moment, keep_since: datetime) -> None:
+        """Note requests of a budget before they are made; what the account spent of it before `keep_since`
+        is forgotten. Spent twice at the same time counts twice."""
+
+    async def flood_wait(self, account: str, method: str, seconds: int, now: Moment) -> None:
+        """The platform asked for a pause of `seconds` before this method. A later end on record stays."""
+
+    async def pause_joins(self, account: str, until: datetime, now: Moment) -> None:
+        """No joins before `until`. A later end on record stays."""
+
+    async def account_state(
+        self, account: str, state: AccountState, reason: AccountReason | None, now: Moment
+    ) -> None:
+        """Whether the account can work. Since when is kept as long as state and reason stay the same."""
 
     # -- channels
 

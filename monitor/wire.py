@@ -23,9 +23,12 @@ import msgspec
 from monitor import errors, ports
 from monitor.errors import ChannelRefused, FatalError, FloodWait, MonitorError, StoreUnavailable, leading
 from monitor.model import (
+    AccountReason,
+    AccountState,
     Batch,
     Channel,
     ChannelId,
+    Conduct,
     Coverage,
     Declaration,
     EventType,
@@ -33,12 +36,14 @@ from monitor.model import (
     ListVersion,
     Look,
     MessageId,
+    Moment,
     PendingMedia,
     Profile,
     Recorded,
     Refusal,
     Scalar,
     SessionState,
+    Spent,
     Totals,
 )
 
@@ -102,8 +107,8 @@ def unpack(failure: Failure) -> MonitorError | ValueError:
     if failure == REFUSED:
         return ValueError("the store refuses a value that contradicts itself")
     kind = getattr(errors, name, None)
-    if kind is FloodWait:
-        return FloodWait(int(value))
+    if isinstance(kind, type) and issubclass(kind, FloodWait):
+        return kind(int(value))
     if kind is ChannelRefused:
         return ChannelRefused(Refusal(str(value)))
     if isinstance(kind, type) and issubclass(kind, MonitorError):
@@ -287,6 +292,23 @@ class RemoteStore:
 
     async def forget_session(self, account: str) -> None:
         await self._call(RemoteStore.forget_session, account)
+
+    async def conduct(self, account: str) -> Conduct:
+        return await self._call(RemoteStore.conduct, account)
+
+    async def spend(self, account: str, spent: Spent, now: Moment, keep_since: datetime) -> None:
+        await self._call(RemoteStore.spend, account, spent, now, keep_since)
+
+    async def flood_wait(self, account: str, method: str, seconds: int, now: Moment) -> None:
+        await self._call(RemoteStore.flood_wait, account, method, seconds, now)
+
+    async def pause_joins(self, account: str, until: datetime, now: Moment) -> None:
+        await self._call(RemoteStore.pause_joins, account, until, now)
+
+    async def account_state(
+        self, account: str, state: AccountState, reason: AccountReason | None, now: Moment
+    ) -> None:
+        await self._call(RemoteStore.account_state, account, state, reason, now)
 
     async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
         await self._call(RemoteStore.declare, declarations, at)

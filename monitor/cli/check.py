@@ -68,6 +68,13 @@ def _local(config: "Config") -> Iterator[Finding]:
     for declared in config.hash_lists:
         read_list = functools.partial(prepare.read_list, config, declared)
         yield _try(f"hash list {declared.name}", "every line is in order", read_list)
+    budgets = config.telegram.budgets
+    yield Finding(
+        "budgets",
+        "ok",
+        f"each account: {budgets.joins_per_day:,} joins and {budgets.resolves_per_day:,} look-ups a day,"
+        f" {budgets.pages_per_hour:,} pages and {budgets.file_parts_per_hour:,} file parts an hour",
+    )
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
     yield _try("state directory", str(config.state), functools.partial(prepare.private_state, config))
@@ -152,10 +159,13 @@ async def _accounts(config: "Config") -> list[Finding]:
     """Connect each account and see that it is signed in; nothing is joined and nothing is read."""
     from monitor import daemon, prepare
     from monitor.errors import MonitorError, SourceUnavailable
+    from monitor.model import Conduct
     from monitor.store import open_reader
     from monitor.telegram.client import connect
+    from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import unseal
     from monitor.telegram.session import StoredSession
+    from monitor.telegram.timeline import boot
 
     if daemon.running(config.state):
         return [Finding("connection", "ok", "a running daemon holds the sessions; see monitor status")]
@@ -163,13 +173,14 @@ async def _accounts(config: "Config") -> list[Finding]:
     for account in config.accounts:
         what = f"connection {account.name}"
         try:
-            saved = None
+            saved, conduct = None, Conduct(account.name)
             if config.database.exists():
                 async with open_reader(config.database) as reader:
-                    saved = await reader.session(account.name)
+                    saved, conduct = await reader.session(account.name), await reader.conduct(account.name)
             session = StoredSession(account.name, saved and unseal(saved, config.sealing_key()))
             identity, server = prepare.credentials(config, account.name), prepare.endpoint(config)
-            async with connect(session, identity, server, key_pauses=()):
+            polite = Politeness(conduct, {}, boot=boot())
+            async with connect(session, identity, server, key_pauses=(), politeness=polite):
                 findings.append(Finding(what, "ok", "connected and signed in"))
         except SourceUnavailable as e:
             findings.append(Finding(what, "error", f"the platform cannot be reached: {e}", 3))

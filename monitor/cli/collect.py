@@ -1,12 +1,13 @@
 """`monitor run`, `monitor reload` and `monitor status`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from monitor.cli import accounts
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.model import MediaOutcome, Totals
+    from monitor.model import Conduct, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus
 
@@ -98,14 +99,15 @@ def _sentence(changes: "Changes", loaded: dict[str, str]) -> str:
 
 @command
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """What is being collected, how far each channel is, what waits, what was flagged."""
+    """What is being collected, how far each channel is, what waits, what was flagged; how accounts fare."""
     import asyncio
 
     from monitor.daemon import running
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts = asyncio.run(_read(settings))
+    described = [accounts.described(settings, conduct) for conduct in conducts]
     if json:
         print_json(
             [
@@ -121,6 +123,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "flags": totals.flags,
                     "flags_by_list": flags,
                     "events": totals.events,
+                    "accounts": described,
                     "channels": [
                         {
                             "username": c.username,
@@ -137,12 +140,12 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             ]
         )
         return
-    _show(alive, totals, channels, outcomes, flags)
+    _show(alive, totals, channels, outcomes, flags, described)
 
 
 async def _read(
     config: "Config",
-) -> "tuple[Totals, list[ChannelStatus], dict[MediaOutcome, int], dict[str, int]]":
+) -> "tuple[Totals, list[ChannelStatus], dict[MediaOutcome, int], dict[str, int], list[Conduct]]":
     from monitor.store import open_reader
 
     async with open_reader(config.database) as reader:
@@ -151,6 +154,7 @@ async def _read(
             await reader.channel_status(),
             await reader.media_outcomes(),
             await reader.flags_by_list(),
+            [await reader.conduct(account.name) for account in config.accounts],
         )
 
 
@@ -160,6 +164,7 @@ def _show(
     channels: "list[ChannelStatus]",
     outcomes: "dict[MediaOutcome, int]",
     flags: dict[str, int],
+    described: list[dict[str, Any]],
 ) -> None:
     from rich.table import Table
 
@@ -178,6 +183,8 @@ def _show(
             c.reason.value if c.reason else "",
         )
     console.print(table)
+    console.print()
+    accounts.show(console, described)
     console.print()
     facts = Table(show_header=False, box=None, pad_edge=False)
     facts.add_row("daemon", "running" if alive else "not running")

@@ -164,9 +164,10 @@ def login(
 async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.daemon import sole
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
-    from monitor.model import EventType
+    from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint, now
     from monitor.store import open_store
+    from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal
 
     account = config.account(name)
@@ -192,6 +193,10 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
             state = session.state()
             if state is not None:
                 await store.save_session(seal(state, sealing))
+            politeness = await Politeness.load(account.name, {}, store)
+            if politeness.state is not AccountState.ACTIVE:
+                # Whoever was frozen or signed out is given another chance.
+                await politeness.became(AccountState.ACTIVE)
             if not already:
                 body: dict[str, Scalar] = {"account": account.name, "user_id": session.user_id}
                 await store.append(EventType.SIGNED_IN, body, now())

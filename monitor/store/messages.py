@@ -88,7 +88,10 @@ class _Changes:
     samples: list[tuple[Cell, ...]] = field(default_factory=list)
     unrestricted: list[dict[str, Any]] = field(default_factory=list)
     restricted: dict[Key, list[dict[str, Any]]] = field(default_factory=dict)
-    deleted: list[dict[str, Any]] = field(default_factory=list)
+    deleted: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """By the number of the batch that said so."""
+    batch: int = 0
+    """The number of the batch that is being looked at."""
     carried: dict[MediaId, datetime] = field(default_factory=dict)
     lost: dict[MediaId, datetime] = field(default_factory=dict)
     sightings: list[Sighting] = field(default_factory=list)
@@ -115,7 +118,6 @@ def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch])
     for statement, rows in (
         (_UNRESTRICT, changes.unrestricted),
         (_RESTRICT, restricted),
-        (_DELETED, changes.deleted),
     ):
         if rows:
             conn.execute(statement, rows)
@@ -152,6 +154,8 @@ def _account(
     """Bring the ledger in line with the rows, batch by batch."""
     after, overlapped = dict(before), _overlapped(batches)
     for number, batch in enumerate(batches):
+        if said := changes.deleted.get(number):
+            conn.execute(_DELETED, said)
         unknown = [i for i in batch.deleted if (batch.channel_id, i) in changes.unknown]
         after[batch.channel_id], missing = ledger.cover(
             conn, after[batch.channel_id], batch, unknown, overlapped=overlapped[number]
@@ -215,7 +219,7 @@ def _collect(
     known: dict[Key, _Known], stands: Mapping[ChannelId, Stand], version: str, batches: Sequence[Batch]
 ) -> _Changes:
     changes = _Changes()
-    for number, batch in enumerate(batches):
+    for changes.batch, batch in enumerate(batches):
         if batch.seen_at is None and (batch.deleted or batch.span is not None):
             raise ValueError("a batch that deletes or covers ground says when that was seen")
         seen = stands[batch.channel_id].seen
@@ -223,7 +227,7 @@ def _collect(
             if message.channel_id != batch.channel_id:
                 raise ValueError("a batch holds messages of its own channel")
             if _add(changes, known, version, message):
-                changes.added[batch.channel_id, message.message_id] = number
+                changes.added[batch.channel_id, message.message_id] = changes.batch
                 if message.message_id <= seen:
                     changes.returned.setdefault(batch.channel_id, []).append(message.message_id)
         for message_id in batch.deleted:
@@ -245,7 +249,9 @@ def _add(changes: _Changes, known: dict[Key, _Known], version: str, message: Mes
         if (gone := changes.unknown.pop(key, None)) is not None:
             # The news of its deletion overtook it.
             before.deleted = True
-            changes.deleted.append({"channel": key[0], "message": key[1], "at": gone})
+            changes.deleted.setdefault(changes.batch, []).append(
+                {"channel": key[0], "message": key[1], "at": gone}
+            )
     else:
         if _stale(message, edited_at, before):
             return False
@@ -288,7 +294,8 @@ def _delete(changes: _Changes, known: dict[Key, _Known], key: Key, at: datetime 
     if before.deleted:
         return
     before.deleted = True
-    changes.deleted.append({"channel": key[0], "message": key[1], "at": at})
+    row = {"channel": key[0], "message": key[1], "at": at}
+    changes.deleted.setdefault(changes.batch, []).append(row)
     if before.media_id is not None:
         changes.lost[before.media_id] = at
 

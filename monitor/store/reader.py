@@ -15,6 +15,7 @@ from monitor.model import (
     Channel,
     ChannelId,
     ChannelState,
+    Conduct,
     Event,
     EventType,
     MediaOutcome,
@@ -25,7 +26,7 @@ from monitor.model import (
     Span,
     Totals,
 )
-from monitor.store import accounts, engine, ledger, migrate, queries, rescans
+from monitor.store import accounts, budgets, engine, ledger, migrate, queries, rescans
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of, following
 from monitor.store.ledger import Sums
@@ -126,6 +127,10 @@ class Reader:
     async def channels(self) -> list[Channel]:
         """All channels ever declared, by username."""
         return await self.run(all_channels)
+
+    async def conduct(self, account: str) -> Conduct:
+        """What is on record of how the account behaved."""
+        return await self.run(budgets.conduct, account)
 
     # -- counts
 

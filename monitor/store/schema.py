@@ -22,8 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from monitor.model import (
+    AccountReason,
+    AccountState,
     Algorithm,
     Basis,
+    Budget,
     ChannelState,
     ListAction,
     MediaKind,
@@ -77,6 +80,48 @@ peers = _table(
     Column("access_hash", Int, nullable=False),
     PrimaryKeyConstraint("account", "channel_id"),
     word("account"),
+    keyed=True,
+)
+
+# What politeness needs to remember. No key to `sessions`: signing out and in again forgives nothing.
+# Times are the platform's.
+accounts = _table(
+    "accounts",
+    Column("account", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("since", Time),
+    Column("joins_paused_until", Time),
+    Column("last_at", Time, nullable=False),
+    Column("last_elapsed", Int, nullable=False),  # microseconds of the machine's monotonic clock
+    Column("last_boot", Text),
+    word("account"),
+    one_of("state", AccountState),
+    one_of("reason", AccountReason),
+    word("last_boot"),
+)
+
+spent = _table(
+    "spent",
+    Column("account", Text, nullable=False),
+    Column("budget", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("count", Int, nullable=False),
+    PrimaryKeyConstraint("account", "budget", "at"),
+    word("account"),
+    one_of("budget", Budget),
+    keyed=True,
+)
+
+flood_waits = _table(
+    "flood_waits",
+    Column("account", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("until", Time, nullable=False),
+    Column("count", Int, nullable=False),
+    Column("seconds", Int, nullable=False),  # of all of them
+    PrimaryKeyConstraint("account", "method"),
+    *map(word, ("account", "method")),
     keyed=True,
 )
 

@@ -13,9 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor import __version__
 from monitor.model import (
+    AccountReason,
+    AccountState,
     Batch,
     Channel,
     ChannelId,
+    Conduct,
     Coverage,
     Declaration,
     EventType,
@@ -23,16 +26,19 @@ from monitor.model import (
     ListVersion,
     Look,
     MessageId,
+    Moment,
     PendingMedia,
     Profile,
     Recorded,
     Refusal,
     Scalar,
     SessionState,
+    Spent,
     Totals,
 )
 from monitor.store import (
     accounts,
+    budgets,
     channels,
     engine,
     events,
@@ -114,6 +120,23 @@ class SqlStore:
 
     async def forget_session(self, account: str) -> None:
         await self._write(accounts.forget, account)
+
+    async def conduct(self, account: str) -> Conduct:
+        return await self.reader.run(budgets.conduct, account)
+
+    async def spend(self, account: str, spent: Spent, now: Moment, keep_since: datetime) -> None:
+        await self._write(budgets.spend, account, spent, now, keep_since)
+
+    async def flood_wait(self, account: str, method: str, seconds: int, now: Moment) -> None:
+        await self._write(budgets.flood_wait, account, method, seconds, now)
+
+    async def pause_joins(self, account: str, until: datetime, now: Moment) -> None:
+        await self._write(budgets.pause_joins, account, until, now)
+
+    async def account_state(
+        self, account: str, state: AccountState, reason: AccountReason | None, now: Moment
+    ) -> None:
+        await self._write(budgets.account_state, account, state, reason, now)
 
     async def declare(self, declarations: Sequence[Declaration], at: datetime) -> None:
         await self._write(channels.declare, self._salt, declarations, at)

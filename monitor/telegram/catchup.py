@@ -1,7 +1,7 @@
 """One channel from where it stands on record to where the platform stands: begin, changes, holes, what is stale.
 
 What is missing is known before it is asked for: the newest id is put on record first, so that the ledger shows
-the holes from then on, and each page fills some. docs/decisions/0005 says why nothing can be lost on the way.
+the holes from then on, and each page fills some. docs/decisions/0006 says why nothing can be lost on the way.
 """
 
 import asyncio

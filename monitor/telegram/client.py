@@ -2,14 +2,14 @@
 
 Telethon is left to speak MTProto. What it would decide by itself is decided here instead: it does not
 reconnect (the owner does, and then looks for what was missed), does not sleep through flood waits (they
-are obeyed to the second, by kind of request), and does not ask for differences of updates on its own
-(docs/decisions/0003): no request leaves about a channel that was not asked for.
+are obeyed to the second, by kind of request: monitor.telegram.politeness), and does not ask for
+differences of updates on its own (docs/decisions/0003): no request leaves about a channel that was not
+asked for.
 """
 
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,11 @@ from telethon import TelegramClient
 from telethon.errors.common import AuthKeyNotFound
 
 from monitor import __version__
-from monitor.errors import FloodWait, SessionRevoked, SourceUnavailable
+from monitor.errors import FatalError, FloodWait, SessionRevoked, SourceUnavailable
+from monitor.model import AccountReason, AccountState, Conduct
+from monitor.telegram.answers import listen, method, note_pause, note_state, settled
 from monitor.telegram.failures import map_error
+from monitor.telegram.politeness import PATIENCE, Politeness
 from monitor.telegram.reach import proxy, trust
 from monitor.telegram.session import StoredSession
 
@@ -31,8 +34,6 @@ CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
 KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds to wait before each further attempt with an auth key that the platform says it does not know."""
-PATIENCE = 60
-"""Pauses up to this many seconds are waited out in place; longer ones are the caller's to plan."""
 
 Sink = Callable[[Any], None]
 """Takes one container of updates as it came from the wire."""
@@ -78,10 +79,10 @@ class Client(TelegramClient):  # type: ignore[misc]  # Telethon has no types
 class Connection:
     """A connected client. Made by `connect`; every request goes through `call`."""
 
-    def __init__(self, client: Client, session: StoredSession) -> None:
+    def __init__(self, client: Client, session: StoredSession, politeness: Politeness) -> None:
         self.client = client
         self.session = session
-        self.waits: dict[str, float] = {}
+        self.politeness = politeness
         self.attached = contextlib.AsyncExitStack()
         """Closed first when the connection is."""
         self._lost = asyncio.ensure_future(self._watch())
@@ -98,12 +99,13 @@ class Connection:
     async def call(self, request: Any) -> Any:
         """The platform's answer to one request.
 
-        Pauses of up to PATIENCE seconds are waited out. Raises FloodWait for longer ones, SourceUnavailable
-        when the connection ends or no answer comes, and whatever `map_error` makes of the platform's refusal.
+        Pauses of up to PATIENCE seconds are waited out. Raises FloodWait for longer ones, BudgetSpent when the
+        account has asked as much as it may, SourceUnavailable when the connection ends or no answer comes, and
+        whatever `map_error` makes of the platform's refusal.
         """
-        name = type(request).__name__.removesuffix("Request")
+        name = method(request)
         while True:
-            await self._wait_out(name)
+            await self.politeness.permit(name)
             try:
                 return await self.during(self.client(request), name)
             except FloodWait as e:
@@ -115,21 +117,22 @@ class Connection:
 
         Raises as `call` does, and FloodWait also for a short pause: after it something else may be asked for.
         """
-        name = type(request).__name__.removesuffix("Request")
-        await self._wait_out(name)
-        return await self.during(self.client._call(sender, request), name, lost)
+        name = method(request)
+        await self.politeness.permit(name)
+        return await self.during(self.client._call(sender, request), name, lost, home=lost is None)
 
-    async def _wait_out(self, name: str) -> None:
-        pause = self.waits.get(name, 0.0) - time.monotonic()
-        if pause > PATIENCE:
-            raise FloodWait(int(pause) + 1)
-        if pause > 0:
-            await asyncio.sleep(pause)
+    async def during(
+        self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None, *, home: bool = True
+    ) -> Any:
+        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does.
 
-    async def during(self, pending: Any, name: str, lost: "asyncio.Future[None] | None" = None) -> Any:
-        """What `pending` brings, for as long as the connection (and `lost`) lasts. Raises as `call` does."""
+        What the account's own data centre, its `home`, says of the account is put on record.
+        """
+        # Telethon remembers pauses too, by this machine's clock, and would refuse on its own what may leave.
+        self.client._flood_waited_requests.clear()
+        asked = asyncio.get_running_loop().time()
         # Telethon leaves a request that was never sent unanswered when the connection ends: watch both.
-        task = asyncio.ensure_future(_shielded(pending))
+        task = asyncio.ensure_future(settled(pending))
         ends = {self._lost} if lost is None else {self._lost, lost}
         try:
             await asyncio.wait({task, *ends}, timeout=ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +140,7 @@ class Connection:
                 ended = any(end.done() for end in ends)
                 why = "the connection ended" if ended else f"no answer within {ANSWER_TIMEOUT:.0f} s"
                 raise SourceUnavailable(f"{name}: {why}")
+            listen(self.politeness, self.client, asked)
             return task.result().unwrap()
         except asyncio.CancelledError:
             raise
@@ -144,14 +148,9 @@ class Connection:
             mapped = map_error(e, name)
             if mapped is None or mapped is e:
                 raise
-            if isinstance(mapped, FloodWait):
-                # Counted on our own clock from the answer on: nothing of this kind leaves before the end.
-                end = time.monotonic() + mapped.seconds
-                # Of several that left together one may be given a shorter pause than another.
-                self.waits[name] = max(end, self.waits.get(name, 0.0))
-                log.warning(
-                    "the platform asks for a pause", extra={"request": name, "seconds": mapped.seconds}
-                )
+            await note_pause(self.politeness, e, mapped, name)
+            if home:
+                await note_state(self.politeness, e)
             raise mapped from e
         finally:
             task.cancel()
@@ -166,30 +165,6 @@ class Connection:
             await self._lost
 
 
-@dataclass(slots=True)
-class _Outcome:
-    value: Any = None
-    error: BaseException | None = None
-
-    def unwrap(self) -> Any:
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-
-async def _shielded(pending: Any) -> _Outcome:
-    """Await; turn Telethon's cancelling of its own futures into a value."""
-    try:
-        return _Outcome(value=await pending)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return _Outcome(error=ConnectionError())
-    except Exception as e:
-        return _Outcome(error=e)
-
-
 @contextlib.asynccontextmanager
 async def connect(
     session: StoredSession,
@@ -199,19 +174,61 @@ async def connect(
     sink: Sink | None = None,
     signed_in: bool = True,
     key_pauses: Sequence[float] = KEY_PAUSES,
+    politeness: Politeness | None = None,
 ) -> AsyncIterator[Connection]:
     """A connection for as long as the block lasts; with `signed_in` one whose account is signed in.
 
     A key that the platform does not know is tried again after each of `key_pauses` (seconds): now and then it
-    is found again. Raises SourceUnavailable when the platform cannot be reached, SessionRevoked when the account
-    is not signed in or its key is lost.
+    is found again. Without `politeness` there are no budgets, and pauses are obeyed and not on record. Raises
+    SourceUnavailable when the platform cannot be reached, SessionRevoked when the account is not signed in or
+    its key is lost, FloodWait and AccountFrozen when it may not connect now.
     """
+    politeness = politeness or Politeness(Conduct(session.account), {})
+    try:
+        client = await _reached(session, credentials, endpoint, sink, key_pauses, politeness, signed_in)
+    except FatalError as e:
+        await note_state(politeness, e.__cause__)
+        raise
+    connection = Connection(client, session, politeness)
+    try:
+        if signed_in:
+            await _identify(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _identify(connection: Connection) -> None:
+    """Find out who is signed in. Raises SessionRevoked when nobody is."""
+    session, politeness = connection.session, connection.politeness
+    me = await connection.during(connection.client.get_me(), "users.getUsers")
+    if me is None:
+        await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
+        raise SessionRevoked(
+            f"account {session.account} is not signed in; run: monitor login {session.account}"
+        )
+    session.signed_in(me.id, bool(me.bot))
+    if politeness.state is not AccountState.ACTIVE:
+        await politeness.became(AccountState.ACTIVE)
+
+
+async def _reached(
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    sink: Sink | None,
+    key_pauses: Sequence[float],
+    politeness: Politeness,
+    signed_in: bool,
+) -> Client:
+    """A client that has reached the platform, with the session's key or one that is found again."""
+    if signed_in:
+        await politeness.connecting()
     pauses = iter(key_pauses)
     while True:
         session.restore()
         try:
-            client = await _connected(session, credentials, endpoint, sink)
-            break
+            return await _connected(session, credentials, endpoint, sink, politeness)
         except AuthKeyNotFound as e:
             pause = next(pauses, None)
             if pause is None:
@@ -224,22 +241,14 @@ async def connect(
                 extra={"account": session.account, "seconds": int(pause)},
             )
             await asyncio.sleep(pause)
-    connection = Connection(client, session)
-    try:
-        if signed_in:
-            me = await connection.during(client.get_me(), "users.GetUsers")
-            if me is None:
-                raise SessionRevoked(
-                    f"account {session.account} is not signed in; run: monitor login {session.account}"
-                )
-            session.signed_in(me.id, bool(me.bot))
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def _connected(
-    session: StoredSession, credentials: Credentials, endpoint: Endpoint | None, sink: Sink | None
+    session: StoredSession,
+    credentials: Credentials,
+    endpoint: Endpoint | None,
+    sink: Sink | None,
+    politeness: Politeness,
 ) -> Client:
     """A client that has reached the platform. Raises AuthKeyNotFound, and what `map_error` makes of the rest."""
     if endpoint is not None:
@@ -270,10 +279,13 @@ async def _connected(
     client.sink = sink
     # Telethon remembers the list of data centres on the class; another endpoint has another list.
     Client._config = None
+    asked = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await client.connect()
+        listen(politeness, client, asked)
     except BaseException as e:
+        listen(politeness, client, asked)
         with contextlib.suppress(Exception):
             await client.disconnect()
         with contextlib.suppress(Exception):
@@ -283,5 +295,6 @@ async def _connected(
         mapped = None if isinstance(e, AuthKeyNotFound) else map_error(e, "connect")
         if mapped is None:
             raise
+        await note_pause(politeness, e, mapped, "help.getConfig")
         raise mapped from e
     return client

@@ -80,7 +80,8 @@ class DataCentres:
             None, loggers=client._log, retries=1, auto_reconnect=False, connect_timeout=int(CONNECT_TIMEOUT)
         )
         try:
-            place = await connection.during(client._get_dc(dc), "help.GetConfig")
+            await connection.politeness.permit("help.getConfig")
+            place = await connection.during(client._get_dc(dc), "help.getConfig")
             wire = client._connection(
                 place.ip_address,
                 place.port,
@@ -91,10 +92,13 @@ class DataCentres:
             )
             await connection.during(sender.connect(wire), "connect")
             exported = await connection.call(functions.auth.ExportAuthorizationRequest(dc))
+            await connection.politeness.permit("auth.importAuthorization")
             hello = copy.copy(client._init_request)
             hello.query = functions.auth.ImportAuthorizationRequest(exported.id, exported.bytes)
             await connection.during(
-                sender.send(functions.InvokeWithLayerRequest(LAYER, hello)), "ImportAuthorization"
+                sender.send(functions.InvokeWithLayerRequest(LAYER, hello)),
+                "auth.importAuthorization",
+                home=False,
             )
         except BaseException:
             with contextlib.suppress(Exception):

@@ -12,10 +12,12 @@ from monitor.errors import (
     FloodWait,
     InputError,
     MonitorError,
+    PeerFlood,
     SessionRevoked,
     SourceUnavailable,
 )
-from monitor.model import Refusal
+from monitor.model import AccountReason, AccountState, Refusal
+from monitor.telegram.politeness import PEER_FLOOD_PAUSE
 
 _REVOKED = (
     errors.AuthKeyDuplicatedError,
@@ -27,7 +29,8 @@ _REVOKED = (
     errors.SessionRevokedError,
     errors.UserDeactivatedError,
 )
-_FROZEN = (errors.FrozenMethodInvalidError, errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
+_BANNED = (errors.UserDeactivatedBanError, errors.PhoneNumberBannedError)
+_FROZEN = (errors.FrozenMethodInvalidError, errors.FrozenParticipantMissingError, *_BANNED)
 _PASSING = (
     errors.ServerError,
     errors.TimedOutError,
@@ -73,6 +76,8 @@ def map_error(error: BaseException, request: str) -> MonitorError | None:
         seconds = getattr(error, "seconds", None)
         # A flood error without seconds (FROZEN_METHOD_INVALID) does not end by waiting.
         return AccountFrozen(_frozen(request)) if seconds is None else FloodWait(max(int(seconds), 1))
+    if isinstance(error, errors.PeerFloodError):
+        return PeerFlood(PEER_FLOOD_PAUSE)
     if isinstance(error, _FROZEN):
         return AccountFrozen(_frozen(request))
     if isinstance(error, _REVOKED):
@@ -95,6 +100,19 @@ def map_error(error: BaseException, request: str) -> MonitorError | None:
         )
     if isinstance(error, errors.RPCError):
         return ChannelError(f"{request}: the platform refused it ({type(error).__name__})")
+    return None
+
+
+def standing(error: BaseException) -> tuple[AccountState, AccountReason] | None:
+    """What a foreign error says of the account itself; None when it says nothing of it."""
+    if isinstance(error, _BANNED):
+        return AccountState.FROZEN, AccountReason.BANNED
+    if isinstance(error, _FROZEN):
+        return AccountState.FROZEN, AccountReason.FROZEN
+    if isinstance(error, errors.AuthKeyDuplicatedError):
+        return AccountState.REVOKED, AccountReason.KEY_DUPLICATED
+    if isinstance(error, _REVOKED):
+        return AccountState.REVOKED, AccountReason.SIGNED_OUT
     return None
 
 

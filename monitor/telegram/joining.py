@@ -16,6 +16,7 @@ from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, ChannelRef
 from monitor.model import Channel, ChannelId, ChannelState, ChatKind, Declaration, Profile, Refusal
 from monitor.telegram.client import Connection
 from monitor.telegram.convert import profile
+from monitor.telegram.politeness import JOIN
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,8 @@ async def _look(connection: Connection, username: str, expected: ChannelId | Non
             functions.channels.GetChannelsRequest([types.InputChannel(expected, access)])
         )
         return answer.chats[0] if answer.chats else None
+    # A name is resolved once: not before the join that is to follow may be made.
+    connection.politeness.ready(JOIN)
     answer = await connection.call(functions.contacts.ResolveUsernameRequest(username))
     if not isinstance(answer.peer, types.PeerChannel):
         raise ChannelRefused(Refusal.NOT_A_CHANNEL)

@@ -5,6 +5,7 @@ up; where it says that the channel is not what was authorized, or is said nothin
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -49,7 +50,8 @@ class Membership:
     """Told when a channel has been added."""
     turns: Turns = field(init=False)
     _now: asyncio.Event = field(default_factory=asyncio.Event)
-    _left: set[ChannelId] = field(default_factory=set)
+    _waiting: list[Declaration] = field(default_factory=list)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     # -- tasks
 
@@ -109,20 +111,40 @@ class Membership:
     # -- standing
 
     async def stand(self, declaration: Declaration, line: Line | None = None) -> None:
-        """Join the channel, or find out why it cannot be collected any more. `line` spares the question."""
+        """Join the channel, or find out why it cannot be collected any more. `line` spares the question.
+
+        What has to wait for longer than a moment is left to `waiting`.
+        """
+        try:
+            await self._stand(declaration, line)
+        except FloodWait:
+            if declaration not in self._waiting:
+                self._waiting.append(declaration)
+                self._more.set()
+
+    async def waiting(self) -> None:
+        """Stand for channels that had to wait, as soon as one of them may: a join can have to wait for a day,
+        and nothing else waits for it."""
+        while True:
+            self._more.clear()
+            pauses = []
+            for declaration in list(self._waiting):
+                try:
+                    await self._stand(declaration)
+                    self._waiting.remove(declaration)
+                except FloodWait as e:
+                    pauses.append(e.seconds)
+            if pauses:
+                log.warning("joining waits", extra={"seconds": min(pauses), "count": len(pauses)})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pauses, default=None)):
+                    await self._more.wait()
+
+    async def _stand(self, declaration: Declaration, line: Line | None = None) -> None:
         name = declaration.username
         known = (await self._known()).get(name)
-        while True:
-            try:
-                standing = await stand(
-                    self.connection, declaration, known, self.clock(), line.entity if line else None
-                )
-                break
-            except FloodWait as e:
-                log.warning(
-                    "joining is paused by the platform", extra={"channel": name, "seconds": e.seconds}
-                )
-                await asyncio.sleep(e.seconds)
+        entity = line.entity if line else None
+        standing = await stand(self.connection, declaration, known, self.clock(), entity)
         if standing.profile is None:
             await self._stop(self._id(declaration), name, standing.reason or Refusal.UNEXPECTED)
             return
@@ -153,13 +175,12 @@ class Membership:
     async def _leave(self) -> None:
         """Leave channels whose authorization has ended, where the operator wants that."""
         for channel_id in to_leave(await self.store.channels()):
-            if channel_id not in self.connection.session.peers or channel_id in self._left:
+            if channel_id not in self.connection.session.peers:
                 continue
             try:
                 await leave(self.connection, channel_id)
             except FloodWait:
                 return  # the next look tries again
-            self._left.add(channel_id)
 
     async def _known(self) -> dict[str, Channel]:
         return {channel.username: channel for channel in await self.store.channels()}

@@ -21,6 +21,7 @@ from monitor.model import (
     MessageId,
     MessageKind,
     MessageRecord,
+    Moment,
     Profile,
     Source,
     Span,
@@ -48,6 +49,11 @@ MD5 = Match("partner-a", "3-0123456789ab", "e1", Algorithm.MD5, distance=0, thre
 def later(seconds: float) -> datetime:
     """So many seconds after the start of the test's time."""
     return START + timedelta(seconds=seconds)
+
+
+def moment(seconds: float, boot: str | None = "boot-1") -> Moment:
+    """So many seconds after the start of the test's time, and of the machine's."""
+    return Moment(later(seconds), int(seconds * 1e6), boot)
 
 
 def declared(username: str = "example_one", **changes: Any) -> Declaration:

@@ -14,7 +14,7 @@ from monitor.model import Authorization, Basis, Channel, ChannelState, Declarati
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.joining import leave, stand, to_leave
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Cluster, FloodWait, World
 from tests.e2e.site import AUTHORIZATION, Site, channel, eventually, lines, site, stop
 
@@ -152,7 +152,7 @@ async def test_a_channel_is_left_once_and_can_be_joined_again(cluster: Cluster) 
     endpoint = Endpoint(1, cluster.host, cluster.port(1), cluster.public_key.encode())
     async with connect(session, Credentials(1, "0" * 32), endpoint, signed_in=False) as connection:
         answers = iter(("+15550001", "22222"))
-        await sign_in(connection, lambda question, secret: next(answers))
+        await sign_in(connection, by_phone(lambda question, secret: next(answers)))
         known = await joined(connection)
         assert account.id in news.members
         (wanted,) = to_leave([known])

@@ -31,6 +31,8 @@ class Bench:
     world: World = field(default_factory=lambda: World(seed=7))
     listed: list[tuple[str, str]] = field(default_factory=list)
     media: dict[str, Any] = field(default_factory=dict)
+    budgets: dict[str, int] = field(default_factory=dict)
+    channels: list[dict[str, Any]] = field(default_factory=lambda: [channel("news_one")])
 
     def __post_init__(self) -> None:
         self.user = self.world.user(phone=PHONE, code=CODE)
@@ -61,8 +63,9 @@ class Bench:
             "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
             "telegram": {
                 "server": {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": "dc.pem"},
+                "budgets": self.budgets,
             },
-            "channels": [channel("news_one")],
+            "channels": self.channels,
             "hash_lists": [{"name": "files", "file": "list.csv", "algorithm": "sha256", "terms": terms}],
             "media": self.media,
         }

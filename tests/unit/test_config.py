@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, load, parse
 from monitor.errors import ConfigError
-from monitor.model import FETCHED_KINDS, Basis, ChatKind
+from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind
 
 PATH = Path("/nowhere/config.yaml")
 AUTHORIZATION = (
@@ -119,6 +119,13 @@ def test_groups_are_collected_only_where_included() -> None:
     first, second = config.declarations()
     assert first.includes == {ChatKind.BROADCAST}
     assert second.includes == {ChatKind.BROADCAST, ChatKind.GROUP}
+
+
+def test_budgets_have_defaults_and_take_nothing_for_a_ban() -> None:
+    text = "telegram: {budgets: {joins_per_day: 0, pages_per_hour: 7}}\n"
+    limits = parse(text, PATH).telegram.budgets.limits()
+    assert limits == {Budget.JOINS: 0, Budget.RESOLVES: 50, Budget.PAGES: 7, Budget.FILE_PARTS: 20_000}
+    assert "greater than or equal to 0" in refusal("telegram: {budgets: {resolves_per_day: -1}}\n")
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:

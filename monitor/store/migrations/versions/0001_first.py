@@ -46,6 +46,42 @@ def table(name: str, *items: sa.schema.SchemaItem, keyed: bool = False) -> None:
 
 def upgrade() -> None:
     table(
+        "accounts",
+        sa.Column("account", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("reason", Text),
+        *numbers("since", "joins_paused_until"),
+        sa.Column("last_at", Int, nullable=False),
+        sa.Column("last_elapsed", Int, nullable=False),
+        sa.Column("last_boot", Text),
+        sa.PrimaryKeyConstraint("account"),
+        *map(word, ("account", "last_boot")),
+        one_of("state", "active frozen revoked"),
+        one_of("reason", "frozen banned signed_out key_duplicated peer_flood"),
+    )
+    table(
+        "spent",
+        sa.Column("account", Text, nullable=False),
+        sa.Column("budget", Text, nullable=False),
+        sa.Column("at", Int, nullable=False),
+        sa.Column("count", Int, nullable=False),
+        sa.PrimaryKeyConstraint("account", "budget", "at"),
+        word("account"),
+        one_of("budget", "joins resolves pages file_parts"),
+        keyed=True,
+    )
+    table(
+        "flood_waits",
+        sa.Column("account", Text, nullable=False),
+        sa.Column("method", Text, nullable=False),
+        sa.Column("until", Int, nullable=False),
+        sa.Column("count", Int, nullable=False),
+        sa.Column("seconds", Int, nullable=False),
+        sa.PrimaryKeyConstraint("account", "method"),
+        *map(word, ("account", "method")),
+        keyed=True,
+    )
+    table(
         "authorizations",
         sa.Column("authorization_id", Int, nullable=False),
         sa.Column("username", Text, nullable=False),
