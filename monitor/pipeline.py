@@ -49,7 +49,7 @@ MOST_WAITING = 10_000
 """Batches that may wait in all; what comes live cannot be held up."""
 FIRST_ASIDE, LONGEST_ASIDE = 60.0, 3600.0
 """Seconds for which an item that the platform does not give now is left alone: doubled each time."""
-LOOK_AGAIN = 3.0
+LOOK_AGAIN = 10.0
 """Seconds after which an idle account looks for media that waits."""
 
 Handed = tuple[Batch, "asyncio.Future[None]"]

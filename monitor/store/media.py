@@ -2,8 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, null, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from monitor.model import (
     ChannelId,
@@ -53,6 +65,32 @@ _CARRIED_STILL = (
 )
 
 
+def _pending_query() -> Select[*tuple[Any, ...]]:
+    ours = messages.c.channel_id.in_(bindparam("channels", expanding=True))
+    oldest = (
+        select(media.c.media_id, media.c.first_seen_at)
+        .where(media.c.outcome == MediaOutcome.PENDING.value, exists().where(_carrying, ours))
+        .order_by(media.c.first_seen_at, media.c.media_id)
+        .limit(bindparam("most"))
+        .subquery("media")
+    )
+    newest_first = func.row_number().over(
+        partition_by=messages.c.media_id,
+        order_by=(messages.c.posted_at.desc(), messages.c.message_id.desc(), messages.c.channel_id),
+    )
+    carriers = (
+        select(messages, oldest.c.first_seen_at.label("waits_since"), newest_first.label("rank"))
+        .join(oldest, oldest.c.media_id == messages.c.media_id)
+        .where(messages.c.deleted_seen_at.is_(None), ours)
+        .subquery()
+    )
+    return select(carriers).where(carriers.c.rank == 1).order_by(carriers.c.waits_since, carriers.c.media_id)
+
+
+# Made once: it is asked every few seconds, and making it takes longer than asking.
+_PENDING = _pending_query()
+
+
 def wait(conn: Connection, seen: Mapping[MediaId, datetime]) -> None:
     """Items that messages carry: new ones wait, and so do those that another sighting may cure."""
     waiting = MediaOutcome.PENDING.value
@@ -78,27 +116,7 @@ def outcomes(conn: Connection, items: Iterable[MediaId]) -> dict[MediaId, str]:
 
 def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list[PendingMedia]:
     """Items that wait; see `ports.Store.pending_media`."""
-    ours = and_(_carrying, messages.c.channel_id.in_(channels))
-    oldest = (
-        select(media.c.media_id, media.c.first_seen_at)
-        .where(media.c.outcome == MediaOutcome.PENDING.value, exists().where(ours))
-        .order_by(media.c.first_seen_at, media.c.media_id)
-        .limit(limit)
-        .subquery("media")
-    )
-    newest_first = func.row_number().over(
-        partition_by=messages.c.media_id,
-        order_by=(messages.c.posted_at.desc(), messages.c.message_id.desc(), messages.c.channel_id),
-    )
-    carriers = (
-        select(messages, oldest.c.first_seen_at.label("waits_since"), newest_first.label("rank"))
-        .join(oldest, oldest.c.media_id == messages.c.media_id)
-        .where(messages.c.deleted_seen_at.is_(None), messages.c.channel_id.in_(channels))
-        .subquery()
-    )
-    rows = conn.execute(
-        select(carriers).where(carriers.c.rank == 1).order_by(carriers.c.waits_since, carriers.c.media_id)
-    )
+    rows = conn.execute(_PENDING, {"channels": list(channels), "most": limit})
     return [
         PendingMedia(
             media=MediaRef(

@@ -47,8 +47,12 @@ MESSAGES = {
     "an album falls apart": "UPDATE messages SET grouped_id = grouped_id + 1",
     "a forward's origin is lost": "UPDATE messages SET forward_message_id = NULL",
     "a post's time is wrong": "UPDATE messages SET posted_at = posted_at + 1000000",
-    "a reply goes elsewhere": "UPDATE messages SET reply_to_id = reply_to_id + 1",
-    "another channel is recorded": "UPDATE messages SET channel_id = 1 WHERE message_id = 4",
+    "a reply goes elsewhere": "UPDATE messages SET reply_to_id = ifnull(reply_to_id, 0) + 1",
+    "the ledger begins later": "UPDATE coverage SET start = 2",
+    "the ledger ends earlier": "UPDATE coverage SET top = top - 1",
+    "something is to be read again": "UPDATE coverage SET stale_after = 0, stale_upto = 3",
+    "the ledger forgets a deletion": "DELETE FROM absences",
+    "another channel is recorded": "UPDATE messages SET channel_id = 1 WHERE message_id = 7",
 }
 
 
@@ -77,9 +81,11 @@ async def _recorded(
     for act in (people.post, people.post_media, people.album, people.forward, people.edit, people.edit_media):
         for _ in range(6):
             act(chance)
+    channel.delete(channel.alive[3])
     cluster, posts = Cluster(world, clock=clock.true), channel.posts
     gone = channel.alive[5]
     async with open_store(folder / "monitor.db") as store:
+        await store.begin(ChannelId(channel.id), MessageId(1), MessageId(channel.top), channel.pts)
         context = Context("main", Source.BACKFILL, clock.utc(), str)
         records = []
         for post in posts:

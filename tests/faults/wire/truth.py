@@ -1,5 +1,6 @@
 """The rows on record against what the server has: exactly the same, or a line for each difference."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 from monitor.model import MediaOutcome
 from monitor.store import Reader, open_reader
+from monitor.store.ledger import Sums
 from monitor.testdc import Channel, Document, Photo, Post
 from tests.faults.wire.people import LISTED_FILES, LISTED_PICTURE, People, made
 
@@ -20,6 +22,8 @@ async def differences(database: Path, people: People) -> list[str]:
         found = [line for channel in people.channels for line in _channel(rows, channel, people)]
         ours = {channel.id for channel in people.channels}
         found += [f"channel {c}: {i} is on record and not ours" for c, i in rows if c not in ours]
+        for sums in await reader.coverage():
+            found += _ledger(rows, sums, next((c for c in people.channels if c.id == sums.channel_id), None))
         flags = {(row["channel_id"], row["message_id"], row["media_id"]) async for row in reader.flag_rows()}
         found += _flags(rows, flags)
         return found
@@ -50,6 +54,28 @@ def _channel(rows: Rows, channel: Channel, people: People) -> Iterator[str]:
     for message_id, row in on_record.items():
         if row["media_outcome"] in (MediaOutcome.PENDING, MediaOutcome.FAILED):
             yield f"{name}: {message_id}: media is {row['media_outcome']}"
+
+
+def _ledger(rows: Rows, sums: Sums, channel: Channel | None) -> Iterator[str]:
+    """Each id from the beginning to the newest is counted once; the newest may be gone before anybody looked."""
+    if channel is None:
+        yield f"channel {sums.channel_id}: is in the ledger and not ours"
+        return
+    kinds = Counter(row["kind"] for (channel_id, i), row in rows.items() if channel_id == channel.id)
+    service = kinds["service"]
+    expected = {
+        "start": (sums.start, 1),
+        "holes": (sums.holes, 0),
+        "stale ids": (sums.stale, 0),
+        "service messages": (sums.service, service),
+        "recorded": (sums.recorded, kinds.total() - service),
+        "deleted": (sums.deleted, sums.top - kinds.total()),
+    }
+    for what, (counted, right) in expected.items():
+        if counted != right:
+            yield f"{channel.username}: the ledger counts {counted} {what}, not {right}"
+    if not channel.top <= sums.top <= _given(channel):
+        yield f"{channel.username}: the ledger ends at {sums.top}; {channel.top} is there"
 
 
 def _post(row: Mapping[Any, Any], post: Post, name: str | None, people: People) -> Iterator[str]:
@@ -99,6 +125,11 @@ def _flags(rows: Rows, flags: set[tuple[int, int, int]]) -> Iterator[str]:
         key = (channel_id, message_id, row["media_id"])
         if row["media_outcome"] == MediaOutcome.MATCH and key not in flags:
             yield f"channel {channel_id}: {message_id}: media {row['media_id']} is listed and not flagged"
+
+
+def _given(channel: Channel) -> int:
+    """The newest id that the channel has ever had."""
+    return max(i for change in channel.log for i in change.ids)
 
 
 def _time(seconds: int) -> datetime:
