@@ -81,7 +81,9 @@ class Collector:
         while True:
             started, asked = asyncio.get_running_loop().time(), 0
             try:
-                await self._session()
+                # A task of its own: before Python 3.13 a group that fails leaves its task half cancelled, and a
+                # timeout later in the same task would end it for good.
+                await asyncio.create_task(self._session(), name=f"session:{self.account}")
             except* RetryableError as group:
                 error = leading(group)
                 asked = error.seconds if isinstance(error, FloodWait) else 0

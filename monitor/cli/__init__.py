@@ -4,6 +4,9 @@ Modules here import typer at the top and everything else inside the command, so 
 does not load what it does not use.
 """
 
+import os
+import sys
+
 import typer
 
 from monitor.cli.channels import app as channels
@@ -51,4 +54,17 @@ app.add_typer(selftest, name="selftest")
 
 def main() -> None:
     """The entry point of the `monitor` command."""
-    app()
+    try:
+        app()
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write out what is left; where nobody reads any more (a closed terminal, a pipe), that is no failure."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # The interpreter would try once more at its end, and turn the exit code into 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,15 +1,17 @@
 """`monitor run`, `monitor reload` and `monitor status`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.cli import accounts
+from monitor.cli.concerns import concerns
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.model import Conduct, MediaOutcome, Totals
+    from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus
+    from monitor.store.sums import Sums
 
 NAMED = 5
 """Names of a kind that a line shows."""
@@ -106,8 +108,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
+    warnings = concerns(channels, sums, described)
     if json:
         print_json(
             [
@@ -124,6 +127,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "flags_by_list": flags,
                     "events": totals.events,
                     "accounts": described,
+                    "warnings": warnings,
                     "channels": [
                         {
                             "username": c.username,
@@ -132,6 +136,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                             "messages": c.messages,
                             "cursor": c.cursor,
                             "top": c.top,
+                            "holes": sums[c.channel_id].holes if c.channel_id in sums else 0,
                             "last_posted_at": moment(c.last_posted_at) if c.last_posted_at else None,
                         }
                         for c in channels
@@ -141,20 +146,32 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         )
         return
     _show(alive, totals, channels, outcomes, flags, described)
+    for warning in warnings:
+        out().print(f"warning: {warning}", style="yellow", soft_wrap=True)
 
 
-async def _read(
-    config: "Config",
-) -> "tuple[Totals, list[ChannelStatus], dict[MediaOutcome, int], dict[str, int], list[Conduct]]":
+class _State(NamedTuple):
+    """All that is shown, read at one time."""
+
+    totals: "Totals"
+    channels: "list[ChannelStatus]"
+    outcomes: "dict[MediaOutcome, int]"
+    flags: dict[str, int]
+    conducts: "list[Conduct]"
+    sums: "dict[ChannelId, Sums]"
+
+
+async def _read(config: "Config") -> _State:
     from monitor.store import open_reader
 
     async with open_reader(config.database) as reader:
-        return (
+        return _State(
             await reader.totals(),
             await reader.channel_status(),
             await reader.media_outcomes(),
             await reader.flags_by_list(),
             [await reader.conduct(account.name) for account in config.accounts],
+            {sums.channel_id: sums for sums in await reader.coverage()},
         )
 
 

@@ -32,7 +32,7 @@ def rescan(
     until: Annotated[
         str | None, typer.Option("--until", metavar="DATE", help="… until then; a plain date counts whole.")
     ] = None,
-    hash_list: Annotated[
+    list_name: Annotated[
         str | None,
         typer.Option(
             "--list", metavar="NAME", help="Only what was not yet compared with this version of a list."
@@ -62,7 +62,7 @@ def rescan(
     if not (settings.media_permitted and settings.hash_lists):
         raise InputError("no media is fetched without a legal statement and a hash list; see monitor check")
     window = _window(since, until)
-    wanted = Wanted(who, *window, hash_list, channel.removeprefix("@") if channel else None)
+    wanted = Wanted(who, *window, list_name, channel.removeprefix("@") if channel else None)
 
     async def done() -> "Rescanned | None":
         stop = asyncio.Event()

@@ -1,15 +1,14 @@
 """The ledger of ids: up to where a channel is accounted for, and which of its ids were never there to record."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, select
 
-from monitor.model import Batch, ChannelId, Coverage, MessageId, MessageKind, Source, Span
+from monitor.model import Batch, ChannelId, Coverage, MessageId, Source, Span
 from monitor.store.engine import insert
 from monitor.store.schema import absences, coverage, messages
 
@@ -49,87 +48,6 @@ class Stand:
             self.position,
             stale,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """A channel's ids from its `start` to its `top`, each counted once: `recorded` posts, `service` messages,
-    `deleted` before they could be recorded, and `holes`. `stale` are ids on record that are to be asked for again;
-    `known_at` is the time of the latest knowledge of an id, `sources` counts the ids by how they became known."""
-
-    channel_id: ChannelId
-    start: MessageId
-    top: MessageId
-    recorded: int
-    service: int
-    deleted: int
-    stale: int
-    known_at: datetime | None
-    sources: Mapping[Source, int]
-
-    @property
-    def expected(self) -> int:
-        """How many ids there are."""
-        return max(0, self.top - self.start + 1)
-
-    @property
-    def holes(self) -> int:
-        """Ids of which nothing is known yet."""
-        return self.expected - self.recorded - self.service - self.deleted
-
-
-def sums(conn: Connection, channels: Sequence[ChannelId] | None = None) -> list[Sums]:
-    """The ledgers of these channels, or of all, by channel id."""
-    c, m, a = coverage.c, messages.c, absences.c
-    query = select(coverage).order_by(c.channel_id)
-    if channels is not None:
-        query = query.where(c.channel_id.in_(channels))
-    found = []
-    for row in conn.execute(query).all():
-        channel_id, stand = ChannelId(row.channel_id), Stand(*row[1:])
-        kept = conn.execute(
-            select(m.kind, m.source, func.count(), func.max(m.first_seen_at))
-            .where(m.channel_id == channel_id, m.message_id >= stand.start)
-            .group_by(m.kind, m.source)
-        ).all()
-        gone = conn.execute(
-            select(a.source, func.sum(a.last - a.first + 1), func.max(a.known_at))
-            .where(a.channel_id == channel_id, a.first >= stand.start)
-            .group_by(a.source)
-        ).all()
-        sources: Counter[Source] = Counter()
-        for source, count in [(k[1], k[2]) for k in kept] + [(g[0], g[1]) for g in gone]:
-            sources[Source(source)] += count
-        found.append(
-            Sums(
-                channel_id=channel_id,
-                start=MessageId(stand.start),
-                top=MessageId(stand.top),
-                recorded=sum(k[2] for k in kept if k[0] == MessageKind.MESSAGE),
-                service=sum(k[2] for k in kept if k[0] == MessageKind.SERVICE),
-                deleted=sum(g[1] for g in gone),
-                stale=(stand.stale_upto or 0) - (stand.stale_after or 0),
-                known_at=max([k[3] for k in kept] + [g[2] for g in gone], default=None),
-                sources=dict(sources),
-            )
-        )
-    return found
-
-
-def holes(conn: Connection, channel_id: ChannelId, limit: int) -> list[Span]:
-    """The first `limit` runs of ids of which nothing is known, ascending."""
-    stand = load(conn, [channel_id])[channel_id]
-    m = messages.c
-    known = {
-        number
-        for (number,) in conn.execute(
-            select(m.message_id).where(m.channel_id == channel_id, m.message_id > stand.cursor)
-        )
-    }
-    for run in _absent(conn, channel_id, stand.cursor + 1, stand.top):
-        known.update(range(run.first, run.last + 1))
-    runs = list(_gaps(stand.cursor, stand.top, sorted(known)))
-    return [Span(MessageId(first - 1), MessageId(last)) for first, last in runs[:limit]]
 
 
 def load(conn: Connection, channels: Iterable[ChannelId]) -> dict[ChannelId, Stand]:
@@ -193,7 +111,7 @@ def cover(
         after, upto = max(batch.span.after, stand.start - 1), batch.span.upto
         on_record = _on_record(conn, channel, after, upto) if after < stand.seen or overlapped else {}
         vanished = [i for i, deleted in on_record.items() if i not in came and not deleted]
-        _keep_absent(conn, stand, batch, _gaps(after, upto, sorted(came | on_record.keys())), told=False)
+        _keep_absent(conn, stand, batch, gaps(after, upto, sorted(came | on_record.keys())), told=False)
         stand = replace(stand, seen=max(stand.seen, upto))
     seen = max((stand.seen, *came))
     stand = replace(stand, seen=seen, top=max(stand.top, batch.top, seen))
@@ -207,14 +125,14 @@ def revive(
     returned otherwise, with the time of that knowledge: a record of them came with an older answer."""
     deleted = []
     a = absences.c
-    for run in _absent(conn, channel_id, min(ids), max(ids)):
+    for run in absent(conn, channel_id, min(ids), max(ids)):
         inside = sorted({i for i in ids if run.first <= i <= run.last})
         if not inside or (run.told and not told):
             continue
         if run.told:
             deleted += [(i, run.known_at) for i in inside]
         conn.execute(delete(absences).where(a.channel_id == channel_id, a.first == run.first))
-        rest = list(_gaps(run.first - 1, run.last, inside))
+        rest = list(gaps(run.first - 1, run.last, inside))
         _insert(conn, channel_id, rest, bool(run.told), Source(run.source), run.known_at)
     return deleted
 
@@ -261,7 +179,7 @@ def _keep_absent(
     if not runs or batch.seen_at is None:
         return
     if runs[0][0] <= stand.seen:
-        known = [(a.first, a.last) for a in _absent(conn, batch.channel_id, runs[0][0], runs[-1][1])]
+        known = [(a.first, a.last) for a in absent(conn, batch.channel_id, runs[0][0], runs[-1][1])]
         runs = [part for run in runs for part in _without(run, known)]
     _insert(conn, batch.channel_id, runs, told, batch.source, batch.seen_at)
 
@@ -291,7 +209,7 @@ def _insert(
         )
 
 
-def _absent(conn: Connection, channel_id: ChannelId, first: int, last: int) -> Sequence[Row[Any]]:
+def absent(conn: Connection, channel_id: ChannelId, first: int, last: int) -> Sequence[Row[Any]]:
     """Runs of absent ids that reach into first to last."""
     a = absences.c
     return conn.execute(
@@ -299,7 +217,7 @@ def _absent(conn: Connection, channel_id: ChannelId, first: int, last: int) -> S
     ).all()
 
 
-def _gaps(after: int, upto: int, known: Sequence[int]) -> Iterator[tuple[int, int]]:
+def gaps(after: int, upto: int, known: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Runs of ids in (after, upto] that are not among the known ones, which are ascending."""
     for number in known[bisect_right(known, after) :]:
         if number > upto:

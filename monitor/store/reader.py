@@ -26,12 +26,12 @@ from monitor.model import (
     Span,
     Totals,
 )
-from monitor.store import accounts, budgets, engine, ledger, migrate, queries, rescans
+from monitor.store import accounts, budgets, engine, migrate, queries, rescans, sums
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of, following
-from monitor.store.ledger import Sums
 from monitor.store.rescans import Rescanned
 from monitor.store.schema import cases, channels, coverage, events, flag_matches, flags, media, messages
+from monitor.store.sums import Sums
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,11 +144,11 @@ class Reader:
 
     async def coverage(self, channels: Sequence[ChannelId] | None = None) -> list[Sums]:
         """The ledgers of these channels, or of all that are covered, by channel id."""
-        return await self.run(ledger.sums, channels)
+        return await self.run(sums.sums, channels)
 
     async def holes(self, channel_id: ChannelId, limit: int = 20) -> list[Span]:
         """The first runs of ids of which nothing is known, ascending."""
-        return await self.run(ledger.holes, channel_id, limit)
+        return await self.run(sums.holes, channel_id, limit)
 
     async def media_outcomes(self) -> dict[MediaOutcome, int]:
         """Media items by outcome; outcomes that do not occur are left out."""

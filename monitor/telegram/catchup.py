@@ -38,6 +38,16 @@ class Reached:
     more: bool
 
 
+def complete(coverage: Coverage, backfill: Backfill) -> bool:
+    """Whether nothing of a channel has to be asked for, as far as is known."""
+    return coverage.cursor >= coverage.top and coverage.stale is None and not _widens(coverage, backfill)
+
+
+def _widens(coverage: Coverage, backfill: Backfill) -> bool:
+    """Whether all of the past is wanted where only some was before. Other bounds hold from the beginning on."""
+    return coverage.start > 1 and backfill == Backfill()
+
+
 @dataclass(frozen=True, slots=True)
 class CatchUp:
     """Catches up with the channels of one connection."""
@@ -69,7 +79,7 @@ class CatchUp:
             await self._begin(channel, newest, backfill)
         elif ask:
             await self._changes(channel, coverage, position, newest)
-        if coverage is not None and coverage.start > 1 and backfill == Backfill():
+        if coverage is not None and _widens(coverage, backfill):
             await self.store.begin(channel, MessageId(1), coverage.top, 0)
         before = coverage = await self._settled(channel)
         if coverage is not None and coverage.cursor < coverage.top:
@@ -78,8 +88,8 @@ class CatchUp:
             coverage = await self._refresh(channel, coverage.stale)
         if coverage is None or before is None:
             return Reached(True, False)
-        complete = coverage.cursor >= coverage.top and coverage.stale is None
-        return Reached(complete, not complete and coverage != before)
+        done = complete(coverage, backfill)
+        return Reached(done, not done and coverage != before)
 
     async def look(self, channel: ChannelId, ids: tuple[MessageId, ...]) -> None:
         """Read messages again for their counters; those that are gone are seen to be deleted."""

@@ -3,8 +3,7 @@
 Telethon is left to speak MTProto. What it would decide by itself is decided here instead: it does not
 reconnect (the owner does, and then looks for what was missed), does not sleep through flood waits (they
 are obeyed to the second, by kind of request: monitor.telegram.politeness), and does not ask for
-differences of updates on its own (docs/decisions/0003): no request leaves about a channel that was not
-asked for.
+differences of updates on its own (docs/decisions/0003): nothing is asked about channels that nobody named.
 """
 
 import asyncio
@@ -204,9 +203,8 @@ async def _identify(connection: Connection) -> None:
     me = await connection.during(connection.client.get_me(), "users.getUsers")
     if me is None:
         await politeness.became(AccountState.REVOKED, AccountReason.SIGNED_OUT)
-        raise SessionRevoked(
-            f"account {session.account} is not signed in; run: monitor login {session.account}"
-        )
+        name = session.account
+        raise SessionRevoked(f"account {name} is not signed in; run: monitor login {name}")
     session.signed_in(me.id, bool(me.bot))
     if politeness.state is not AccountState.ACTIVE:
         await politeness.became(AccountState.ACTIVE)

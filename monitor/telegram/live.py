@@ -32,6 +32,7 @@ class Live:
     ) -> None:
         self.lagging: asyncio.Queue[ChannelId | None] = asyncio.Queue()
         self.touched: asyncio.Queue[ChannelId] = asyncio.Queue()
+        self._behind: set[ChannelId] = set()
         self._sequences: dict[ChannelId, Sequence[Batch]] = {}
         self._contexts = contexts
         self._references = references
@@ -58,10 +59,12 @@ class Live:
             before = sequence.position
             self._put_all(channel, before, sequence.reach(position))
 
-    def gap(self, channel: ChannelId) -> bool:
-        """Whether updates of the channel are held back because earlier ones are missing."""
+    def missing(self, channel: ChannelId) -> bool:
+        """Whether updates of the channel are missing still: those that were late may have come. Asked once."""
         sequence = self._sequences.get(channel)
-        return sequence is not None and sequence.gap
+        behind = channel in self._behind
+        self._behind.discard(channel)
+        return sequence is not None and (sequence.gap or behind)
 
     # -- what comes
 
@@ -85,8 +88,8 @@ class Live:
             return
         before = sequence.position
         self._put_all(batch.channel_id, before, sequence.take(pts, int(update.pts_count), batch))
-        if self.gap(batch.channel_id):
-            self._lags(batch.channel_id)
+        if self._sequences[batch.channel_id].gap:
+            self.lagging.put_nowait(batch.channel_id)
 
     def _batch(self, update: Any) -> Batch | None:
         context = self._contexts(Source.LIVE, int(getattr(update, "pts", None) or 0))
@@ -128,6 +131,7 @@ class Live:
 
     def _lags(self, channel: ChannelId) -> None:
         if channel in self._sequences:
+            self._behind.add(channel)
             self.lagging.put_nowait(channel)
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from monitor.errors import FloodWait
 from monitor.model import Channel, ChannelId, Declaration, Refusal
 from monitor.ports import Store
+from monitor.telegram.catchup import complete
 from monitor.telegram.client import Connection
 from monitor.telegram.dialogs import Line, dialogs
 from monitor.telegram.joining import fits, leave, refusal, stand, to_leave
@@ -106,7 +107,8 @@ class Membership:
     async def _after_grace(self, channel: ChannelId, pending: set[ChannelId]) -> None:
         await asyncio.sleep(GRACE)
         pending.discard(channel)
-        self.turns.want([channel])
+        if self.live.missing(channel):
+            self.turns.want([channel])
 
     # -- standing
 
@@ -157,7 +159,7 @@ class Membership:
         self.collected[channel_id] = declaration
         coverage = await self.store.coverage(channel_id)
         self.live.follow(channel_id, coverage.position if coverage is not None else 0)
-        if coverage is None or coverage.cursor < coverage.top or coverage.stale is not None:
+        if coverage is None or not complete(coverage, declaration.backfill):
             self.turns.unfinished[channel_id] = 0
         if line is None:
             self.turns.want([channel_id])

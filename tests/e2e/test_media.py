@@ -17,7 +17,7 @@ from monitor.model import ChannelId, MediaId, MediaKind, MediaOutcome, MediaRef,
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.media import AT_ONCE, CHUNK, PIECES, TRIES, Download, Downloads, References
 from monitor.telegram.session import StoredSession
-from monitor.telegram.signin import sign_in
+from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Answer, Channel, Cluster, Delay, Document, Drop, Entry, FloodWait, Rpc, World
 from monitor.testdc.media import Embedded
 from monitor.testdc.pictures import picture
@@ -82,7 +82,7 @@ async def site() -> AsyncIterator[Site]:
         session = StoredSession("main")
         endpoint = Endpoint(1, cluster.host, cluster.port(1), cluster.public_key.encode())
         async with connect(session, Credentials(1, "0" * 32), endpoint, signed_in=False) as connection:
-            await sign_in(connection, lambda question, secret: next(answers))
+            await sign_in(connection, by_phone(lambda question, secret: next(answers)))
             session.remember({ChannelId(news.id): world.access_hash(user, news.id)})
             yield Site(world, news, cluster, connection, Downloads(connection, References()))
 

@@ -46,10 +46,13 @@ class Machine:
         server: Mapping[str, Any],
         channels: Sequence[Mapping[str, Any]],
         listed: Mapping[str, Sequence[tuple[str, str]]],
+        *,
+        media: bool = True,
         **budgets: int,
     ) -> None:
         self._folder = folder
         self._clock = clock
+        self._media = media
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -98,9 +101,8 @@ class Machine:
             prepared = prepare(load(self._folder / "config.yaml"))
             try:
                 async with open_store(prepared.config.database) as store:
-                    await collect(
-                        prepared, store, InProcessHasher(), stop, lambda *report: None, clock=self._clock
-                    )
+                    hasher = InProcessHasher() if self._media else None
+                    await collect(prepared, store, hasher, stop, lambda *report: None, clock=self._clock)
             except FatalError as e:
                 logging.getLogger("monitor").error("the daemon failed: %s", e)
                 self.failures.append(e)

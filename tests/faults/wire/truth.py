@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.model import MediaOutcome
 from monitor.store import Reader, open_reader
-from monitor.store.ledger import Sums
+from monitor.store.sums import Sums
 from monitor.testdc import Channel, Document, Photo, Post
 from tests.faults.wire.people import LISTED_FILES, LISTED_PICTURE, People, made
 

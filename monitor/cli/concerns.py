@@ -1,0 +1,40 @@
+"""What a person should look at: the warnings of `monitor status`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monitor.model import ChannelId
+    from monitor.store import ChannelStatus
+    from monitor.store.sums import Sums
+
+
+def concerns(
+    channels: "Sequence[ChannelStatus]",
+    sums: "Mapping[ChannelId, Sums]",
+    accounts: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    """One sentence for each thing that is not as it should be; none when all is well."""
+    from monitor.model import AccountState, ChannelState
+
+    said = []
+    for account in accounts:
+        if account["state"] != AccountState.ACTIVE:
+            said.append(
+                f"account {account['account']} is {account['state']} since {account['since']}: "
+                "nothing is collected through it"
+            )
+        spent = [name for name, b in account["budgets"].items() if b["limit"] and b["used"] >= b["limit"]]
+        if spent:
+            said.append(
+                f"account {account['account']} has spent its budget of {', '.join(spent)}; what is due waits"
+            )
+    for channel in channels:
+        found = sums.get(channel.channel_id) if channel.channel_id is not None else None
+        if found is not None and found.holes:
+            said.append(
+                f"{channel.username}: {found.holes:,} ids are missing; monitor channels coverage says which"
+            )
+        if channel.state is ChannelState.STOPPED and channel.reason is not None:
+            said.append(f"{channel.username}: stopped: {channel.reason.explanation}")
+    return said
