@@ -44,8 +44,8 @@ class People:
     """A channel that the account is a member of and that nobody has authorized."""
     say: Callable[[str], None]
     members: list[User] = field(default_factory=list)
-    edits: dict[tuple[int, int], int] = field(default_factory=dict)
-    """When a post was last edited for all to see."""
+    edits: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """When a post was edited for all to see."""
 
     def history(self, channel: Channel, posts: int, chance: random.Random) -> None:
         """What a channel holds before anybody looks."""
@@ -175,7 +175,7 @@ class People:
 
     def _edited(self, channel: Channel, post: Post, **change: object) -> None:
         channel.edit(post.id, **change)  # type: ignore[arg-type]
-        self.edits[channel.id, post.id] = self.world.seconds(None)
+        self.edits.setdefault((channel.id, post.id), []).append(self.world.seconds(None))
         self.say(f"{channel.username}: edited {post.id}")
 
     def _told(self, post: Post, what: str) -> None:

@@ -15,7 +15,7 @@ from tests.faults.wire.script import Script, script
 Figures = Callable[[str, object], None]
 
 SCALES: dict[str, Callable[[int], Script]] = {
-    "test": lambda seed: script(seed, hours=1, busy=60, faults=3),
+    "test": lambda seed: script(seed, hours=0.7, busy=50, faults=3),
     "prove": lambda seed: script(seed, hours=3, busy=150, faults=8),
     "soak": lambda seed: script(seed, hours=6, busy=250, faults=15),
 }

@@ -102,11 +102,10 @@ def _expected(post: Post, people: People) -> dict[str, tuple[Any, ...]]:
 
 
 def _edited(post: Post, people: People) -> tuple[datetime | None, ...]:
-    """A hidden edit is none. Where it followed a real one the platform shows no date any more: who saw the real
-    one has its date, who looked later has none."""
-    seen = people.edits.get((post.channel_id, post.id))
+    """A hidden edit is none. Where it followed real ones the platform shows no date any more: who saw one of them
+    has its date, who looked later has none."""
     if post.edit_hidden:
-        return (None,) if seen is None else (None, _time(seen))
+        return (None, *map(_time, people.edits.get((post.channel_id, post.id), ())))
     return (None if post.edited is None else _time(post.edited),)
 
 
