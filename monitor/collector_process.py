@@ -23,6 +23,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError, SessionRevoked
 from monitor.ports import Hasher, Progress
 from monitor.prepare import Prepared, fetches_media, now, prepare
+from monitor.streams import finish
 from monitor.telegram.reach import resolved
 from monitor.telegram.sealing import unseal
 from monitor.wire import Pipe, RemoteStore, pack
@@ -160,4 +161,7 @@ def _say(config: Config, in_force: InForce, *, fetching: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        finish()

@@ -21,6 +21,7 @@ from monitor.cord import Cord
 from monitor.errors import MonitorError
 from monitor.ports import Progress
 from monitor.store import open_store
+from monitor.streams import finish
 from monitor.wire import Notices, Pipe, greeting, serve
 
 
@@ -79,4 +80,7 @@ async def _ask_to_stop(held: Cord, pipe: Pipe) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        finish()

@@ -4,9 +4,6 @@ Modules here import typer at the top and everything else inside the command, so 
 does not load what it does not use.
 """
 
-import os
-import sys
-
 import typer
 
 from monitor.cli.channels import app as channels
@@ -57,25 +54,6 @@ def main() -> None:
     try:
         app()
     finally:
-        _flush()
+        from monitor.streams import finish
 
-
-def _flush() -> None:
-    """Write out what is left; where nobody reads any more (a closed terminal, a pipe), that is no failure."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-            readers = not _hung_up(stream.fileno())
-        except OSError:
-            readers = False
-        if not readers:
-            # The interpreter tries once more at its end, also what is said until then, and exits with 120.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _hung_up(descriptor: int) -> bool:
-    import select
-
-    watched = select.poll()
-    watched.register(descriptor, 0)
-    return any(event & (select.POLLHUP | select.POLLERR) for _, event in watched.poll(0))
+        finish()

@@ -17,6 +17,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "errors": {"model"},
     "ports": {"model"},
     "logs": FREE,
+    "streams": set(),
     "yaml_lines": {"errors"},
     "secrets": {"errors"},
     "config": {"errors", "model", "secrets", "yaml_lines"},
