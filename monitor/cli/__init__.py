@@ -65,6 +65,17 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
+            readers = not _hung_up(stream.fileno())
         except OSError:
-            # The interpreter would try once more at its end, and turn the exit code into 120.
+            readers = False
+        if not readers:
+            # The interpreter tries once more at its end, also what is said until then, and exits with 120.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _hung_up(descriptor: int) -> bool:
+    import select
+
+    watched = select.poll()
+    watched.register(descriptor, 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in watched.poll(0))
