@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from monitor.config import load
 from monitor.errors import FatalError
 from monitor.matching import InProcessHasher
 from monitor.model import SessionState
+from monitor.ports import Store
 from monitor.prepare import prepare
 from monitor.store import open_store
 from monitor.testdc import Cluster, User
@@ -56,6 +57,8 @@ class Machine:
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
+        self.disk_takes: Callable[[], float] = lambda: 0.0
+        """How many seconds the disk takes for the next thing that the store is asked."""
         self.failures: list[FatalError] = []
         """What ended the daemon without being asked to."""
         self._configure(dict(server), channels, listed, budgets)
@@ -133,6 +136,26 @@ class Machine:
         if self._running is not None and self._running.done():
             self._running.result()
             raise AssertionError("the daemon ended by itself")
+
+
+class _Slow:
+    """A `ports.Store` on a disk that takes its time: one thing after the other, in the order of asking."""
+
+    def __init__(self, store: Store, takes: Callable[[], float]) -> None:
+        self._store = store
+        self._takes = takes
+        self._one_at_a_time = asyncio.Lock()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        ask = getattr(self._store, name)
+
+        async def asked(*args: Any, **kwargs: Any) -> Any:
+            async with self._one_at_a_time:
+                if (seconds := self._takes()) > 0:
+                    await asyncio.sleep(seconds)
+                return await ask(*args, **kwargs)
+
+        return asked
 
 
 def served(cluster: Cluster) -> dict[str, Any]:

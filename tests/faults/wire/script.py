@@ -38,6 +38,7 @@ FAULTS = (
     "lost_key",
     "clock_step",
     "salts",
+    "slow_disk",
 )
 """What goes wrong. The first one of a run goes round with the seed, so that none is left out."""
 NEAR = 90.0

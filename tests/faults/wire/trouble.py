@@ -215,6 +215,14 @@ class Trouble:
             self.clock.step = 0.0
             self.say("the clock is right again")
 
+    async def slow_disk(self, chance: random.Random) -> None:
+        """What is read and what comes live meet in the queue before the store."""
+        most, seconds = chance.choice((0.05, 1.0, 10.0)), chance.uniform(30, 600)
+        self.say(f"the disk takes up to {most} s for everything, for {seconds:.0f} s")
+        self.machine.disk_takes = lambda: chance.uniform(0, most)
+        await asyncio.sleep(seconds)
+        self.machine.disk_takes = lambda: 0.0
+
     async def restart(self, chance: random.Random) -> None:
         hard, after = chance.random() < 0.5, chance.choice((0.0, 1.0, 30.0, 400.0))
         self._unheard()
@@ -224,6 +232,7 @@ class Trouble:
     def end(self) -> None:
         """Nothing goes wrong any more, but the clock stays as it is."""
         self.faults.clear()
+        self.machine.disk_takes = lambda: 0.0
         self.cluster.slow(None)
         self.cluster.recall_keys(self.account)
         self.cluster.world.channel_difference_limit = None
