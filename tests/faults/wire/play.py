@@ -19,8 +19,9 @@ from tests.faults.wire.trouble import Noted, Trouble
 from tests.faults.wire.truth import differences
 from tests.faults.wire.virtual import Clock
 
-CALM = 45 * 60.0
-"""Seconds after the last fault and flood wait in which everything must be in order."""
+CALM = 2 * 330.0 + 300.0
+"""Seconds after the last fault and flood wait in which everything must be in order: two looks at the dialogs, and
+the longest pause between two connections."""
 MEMORY = Path("/dev/shm")  # noqa: S108 — a folder of our own in it
 """Where a disk's delays do not count; power cuts are another test's."""
 LOOK = 60.0
