@@ -3,13 +3,27 @@
 import contextlib
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from monitor.errors import MediaUndecodable
-from monitor.matching.pdq import Pixels, pdq
-from monitor.matching.picture import MAX_PIXELS, decode, formats
+from monitor.matching.pdq import (
+    LEAST_SIDE,
+    NO_TRANSFORM,
+    Pixels,
+    Transform,
+    bits,
+    transform_of,
+    transform_of_samples,
+    ways,
+)
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode, formats
+from monitor.matching.plane import Plane, samples_of
+from monitor.matching.scaled import grey_plane, jpeg_plane, stands_for
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +31,8 @@ class ImageHashes:
     """Perceptual hashes of one picture, upright.
 
     `pdq` is 32 bytes in the order of pdqhash's hex, `pdq_quality` 0–100 (below 50 the hash says little);
-    `phash` and `dhash` are 8 bytes in imagehash's order; `width` and `height` in pixels.
+    `phash` and `dhash` are 8 bytes in imagehash's order; `width` and `height` in pixels, of the picture that
+    was hashed or, where it was hashed as a rendition of a larger one, of that.
     """
 
     pdq: bytes
@@ -28,27 +43,44 @@ class ImageHashes:
     height: int
 
 
-def hash_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHashes:
-    """Hash a picture in JPEG, PNG, WebP, GIF, BMP, TIFF or, where Pillow has it, AVIF. Raises
-    MediaUndecodable.
+def hash_image(
+    data: bytes, *, original_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> ImageHashes:
+    """Hash a picture in JPEG, PNG, WebP, GIF, BMP, TIFF or, where Pillow has it, AVIF.
+
+    With `original_size`, the width and height (upright) of the picture of which `data` is a smaller rendition,
+    the hashes are those of that original, as far as the rendition shows it. A size that cannot be the
+    original's, as it is smaller or of another shape, is passed over, as a sender may have declared it:
+    `width` and `height` say for what the hashes stand.
+
+    The hashes are pdqhash's and imagehash's, bit for bit, but for large JPEGs, which are decoded at a smaller
+    scale (PDQ: a bit off on average, 8 at most in our measurements), and renditions.
+
+    Raises MediaUndecodable; ValueError when `original_size` is not within 1 and MAX_SIDE.
     """
     import imagehash
 
-    image = decode(data, max_pixels=max_pixels)
-    width, height = image.size
-
-    def rows(start: int, stop: int) -> Pixels:
-        # In strips: a second copy of a large picture would cost as much as the first.
-        return np.asarray(image.crop((0, start, width, stop)))
-
-    found = pdq(rows, width, height)
+    read = _read(data, original_size, max_pixels)
     return ImageHashes(
-        pdq=found.value,
-        pdq_quality=found.quality,
-        phash=_packed(imagehash.phash(image)),
-        dhash=_packed(imagehash.dhash(image)),
-        width=width,
-        height=height,
+        pdq=bits(read.transform.coefficients),
+        pdq_quality=read.transform.quality,
+        phash=_packed(imagehash.phash(read.phash)),
+        dhash=_packed(imagehash.dhash(read.dhash)),
+        width=read.size[0],
+        height=read.size[1],
+    )
+
+
+def dihedral_pdq(
+    data: bytes, *, original_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[bytes, ...]:
+    """PDQ of a picture and of its seven mirrored and turned copies, in the order of pdqhash's compute_dihedral.
+
+    As it is; turned by 90°, 180°, 270° counter-clockwise; upside down; left to right; over the main diagonal;
+    over the other. Look all of them up to find copies that were mirrored or turned. Otherwise like `hash_image`.
+    """
+    return tuple(
+        bits(way) for way in ways(_read(data, original_size, max_pixels, turned=True).transform.coefficients)
     )
 
 
@@ -57,7 +89,7 @@ def warm_up() -> None:
 
     Afterwards it opens no file: for a process that is about to lose the file system.
     """
-    from PIL import Image, ImageFile, ImagePalette, ImageSequence, TiffTags  # noqa: F401 - some come late
+    from PIL import Image, ImageFile, ImagePalette, ImageSequence, MpoImagePlugin, TiffTags  # noqa: F401 - some come late
 
     for mode in ("L", "P", "RGB", "RGBA", "CMYK", "I;16"):
         for name in formats():
@@ -67,8 +99,50 @@ def warm_up() -> None:
             except (OSError, ValueError):
                 continue  # A mode that the format does not have.
             hash_image(written.getvalue())
+            hash_image(written.getvalue(), original_size=(320, 240))
     with contextlib.suppress(MediaUndecodable):
         hash_image(b"not a picture")
+
+
+class _Read(NamedTuple):
+    """What the hashes are computed from: PDQ's transform, and what imagehash is given."""
+
+    transform: Transform
+    phash: "Image.Image"
+    dhash: "Image.Image"
+    size: tuple[int, int]
+
+
+def _read(data: bytes, original: tuple[int, int] | None, max_pixels: int, *, turned: bool = False) -> _Read:
+    if original is not None and not all(1 <= side <= MAX_SIDE for side in original):
+        raise ValueError(f"a side of the original must lie within 1 and {MAX_SIDE}")
+    with contextlib.suppress(MediaUndecodable):  # what cannot be scaled may still be decoded whole
+        if plane := jpeg_plane(data, original, max_pixels=max_pixels):
+            return _from_plane(plane)
+    image = decode(data, max_pixels=max_pixels)
+    if original is not None and stands_for(original, image.size):
+        return _from_plane(grey_plane(image, original))
+    width, height = image.size
+
+    def rows(start: int, stop: int) -> Pixels:
+        # In strips: a second copy of a large picture would cost as much as the first.
+        return np.asarray(image.crop((0, start, width, stop)))
+
+    return _Read(transform_of(rows, width, height, turned=turned), image, image, image.size)
+
+
+def _from_plane(plane: Plane) -> _Read:
+    from PIL import Image
+
+    samples = samples_of(plane)
+    size = plane.across.length, plane.down.length
+    return _Read(
+        transform_of_samples(samples.pdq) if min(size) >= LEAST_SIDE else NO_TRANSFORM,
+        # Of the size that imagehash resizes to: it leaves them as they are.
+        Image.fromarray(samples.phash),
+        Image.fromarray(samples.dhash),
+        size,
+    )
 
 
 def _packed(hashed: Any) -> bytes:

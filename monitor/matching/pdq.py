@@ -37,6 +37,10 @@ class Transform(NamedTuple):
     quality: int
 
 
+NO_TRANSFORM = Transform(np.zeros((16, 16), np.float32), 0)
+"""That of a picture which is too small."""
+
+
 class Pdq(NamedTuple):
     """A PDQ hash: 32 bytes in the order of pdqhash's hex, and the picture's quality (0–100)."""
 
@@ -56,7 +60,7 @@ def transform_of(rows: Rows, width: int, height: int, *, turned: bool = False) -
     Its bits are the reference's; with `turned` so are those of its eight `ways`.
     """
     if min(width, height) < LEAST_SIDE:
-        return Transform(np.zeros((16, 16), np.float32), 0)
+        return NO_TRANSFORM
     if width == height == SAMPLES:
         return _exact(_luma(rows(0, height)))
     samples = np.zeros((SAMPLES, SAMPLES), np.float32)
