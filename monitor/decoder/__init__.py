@@ -91,12 +91,12 @@ class WorkerHasher:
         """Decoders that ended over an item, were too slow, or failed to start, so far."""
         return sum(worker.deaths for worker in self._workers)
 
-    async def _decode(self, data: bytes) -> ImageHashes:
+    async def _decode(self, data: bytes, original_size: tuple[int, int] | None = None) -> ImageHashes:
         worker = await self._idle.get()
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Dead):
-                    return await worker.hash(data)
+                    return await worker.hash(data, original_size)
         finally:
             self._idle.put_nowait(worker)
         raise MediaUndecodable(f"{TRIES} decoders in a row ended over it")

@@ -5,7 +5,7 @@ exactly. Importing this package loads numpy alone; Pillow and imagehash come wit
 """
 
 from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
-from monitor.matching.image import ImageHashes, hash_image, warm_up
+from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
@@ -22,6 +22,8 @@ __all__ = [
     "InProcessHasher",
     "ListMatcher",
     "MediaHashing",
+    "checked_size",
+    "dihedral_pdq",
     "hash_image",
     "load_list",
     "warm_up",

@@ -36,8 +36,10 @@ class InProcessHasher:
         """Begin with one item."""
         return MediaHashing(self._max_picture_bytes, self._decode)
 
-    async def _decode(self, data: bytes) -> ImageHashes:
-        return await asyncio.to_thread(hash_image, data, max_pixels=self._max_pixels)
+    async def _decode(self, data: bytes, original_size: tuple[int, int] | None = None) -> ImageHashes:
+        return await asyncio.to_thread(
+            hash_image, data, original_size=original_size, max_pixels=self._max_pixels
+        )
 
 
 class MediaHashing:

@@ -71,6 +71,13 @@ def hash_image(
     )
 
 
+def checked_size(original_size: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The size as it is. Raises ValueError unless both of its sides lie within 1 and MAX_SIDE."""
+    if original_size is not None and not all(1 <= side <= MAX_SIDE for side in original_size):
+        raise ValueError(f"a side of the original must lie within 1 and {MAX_SIDE}")
+    return original_size
+
+
 def dihedral_pdq(
     data: bytes, *, original_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[bytes, ...]:
@@ -114,8 +121,7 @@ class _Read(NamedTuple):
 
 
 def _read(data: bytes, original: tuple[int, int] | None, max_pixels: int, *, turned: bool = False) -> _Read:
-    if original is not None and not all(1 <= side <= MAX_SIDE for side in original):
-        raise ValueError(f"a side of the original must lie within 1 and {MAX_SIDE}")
+    checked_size(original)
     with contextlib.suppress(MediaUndecodable):  # what cannot be scaled may still be decoded whole
         if plane := jpeg_plane(data, original, max_pixels=max_pixels):
             return _from_plane(plane)

@@ -87,18 +87,18 @@ def _weights(axis: Axis, dhash: int) -> Floats:
 
 def _blurred(axis: Axis) -> npt.NDArray[np.float64]:
     """PDQ's weights of the whole picture's pixels, each interpolated from the plane by Lanczos-3."""
-    found = bands(axis.length)
-    sample = np.repeat(np.arange(SAMPLES), [band.stop - band.start for band in found])
-    pixel = np.concatenate([np.arange(band.start, band.stop) for band in found])
-    place = (pixel + 0.5 - axis.start) / axis.step - 0.5
-    nearest = np.floor(place).astype(np.int64)[:, None] + np.arange(1 - _LOBES, 1 + _LOBES)
-    share = _lanczos(place[:, None] - nearest)
-    share *= (np.concatenate([band.weights for band in found]) / share.sum(axis=1))[:, None]
-    # Beyond the edge the picture goes on as it ended.
-    target = sample[:, None] * axis.points + np.clip(nearest, 0, axis.points - 1)
-    composed = np.zeros(SAMPLES * axis.points)
-    np.add.at(composed, target, share)
-    return composed.reshape(SAMPLES, axis.points)
+    composed = np.zeros((SAMPLES, axis.points))
+    first = 0
+    for start, stop, weights in bands(axis.length):
+        group, pixel = np.nonzero(weights)
+        place = (pixel + start + 0.5 - axis.start) / axis.step - 0.5
+        nearest = np.floor(place).astype(np.int64)[:, None] + np.arange(1 - _LOBES, 1 + _LOBES)
+        share = _lanczos(place[:, None] - nearest)
+        share *= (weights[group, pixel] / share.sum(axis=1))[:, None]
+        # Beyond the edge the picture goes on as it ended.
+        np.add.at(composed, (first + group[:, None], np.clip(nearest, 0, axis.points - 1)), share)
+        first += len(weights)
+    return composed
 
 
 def _resized(axis: Axis, count: int) -> npt.NDArray[np.float64]:
