@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test prove soak lint bench lock clean
+.PHONY: demo test prove soak lint bench bench-full lock clean
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,8 +39,18 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_house.py
 
-bench: $(STAMP)
+# The peers are installed first.
+$(VENV)/.benching: $(STAMP) requirements/build.txt requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/build.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation --requirement requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/.benching
 	$(BIN)/python -m benchmarks
+
+# Ten million hashes: some ten minutes, and 8 GB of memory for the peers.
+bench-full: $(VENV)/.benching
+	$(BIN)/python -m benchmarks --full
 
 # Resolves again for every supported Python; needs uv. The locks hold hashes, no address and no path.
 LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
@@ -49,6 +59,7 @@ lock:
 	$(LOCK) --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group prove --constraint requirements/dev.txt --output-file requirements/prove.txt
+	$(LOCK) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) demo-output

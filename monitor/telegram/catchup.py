@@ -20,7 +20,7 @@ from monitor.telegram.live import Live
 from monitor.telegram.media import References
 
 SLICE = 50
-"""Pages of one channel before others get their turn."""
+"""Pages of one channel before others that wait get their turn."""
 UNWRITTEN = 20
 """Pages that may wait for the store while the next are fetched; they share a transaction."""
 
@@ -67,11 +67,15 @@ class CatchUp:
         backfill: Backfill,
         ask: bool = True,
         progress: Progress = lambda done, total: None,
+        others_wait: Callable[[], bool] = lambda: True,
     ) -> "Reached":
         """Take in what the channel has that is not on record, as far as one turn goes.
 
         `newest` is where the platform said the channel stands; without it, or where it lies ahead, changes are
-        asked for, unless `ask` says that they were a moment ago. Raises ChannelError, FloodWait, SourceUnavailable.
+        asked for, unless `ask` says that they were a moment ago. A turn goes on beyond its length for as long as
+        no `others_wait`: each new one begins with an idle platform and an idle store.
+
+        Raises ChannelError, FloodWait, SourceUnavailable.
         """
         position = self.live.position(channel)
         coverage = await self._settled(channel)
@@ -83,7 +87,7 @@ class CatchUp:
             await self.store.begin(channel, MessageId(1), coverage.top, 0)
         before = coverage = await self._settled(channel)
         if coverage is not None and coverage.cursor < coverage.top:
-            coverage = await self._fill(channel, coverage, progress)
+            coverage = await self._fill(channel, coverage, progress, others_wait)
         elif coverage is not None and coverage.stale is not None:
             coverage = await self._refresh(channel, coverage.stale)
         if coverage is None or before is None:
@@ -155,7 +159,9 @@ class CatchUp:
             ):
                 await self.record(Batch(channel, fresh=True))
 
-    async def _fill(self, channel: ChannelId, coverage: Coverage, progress: Progress) -> Coverage | None:
+    async def _fill(
+        self, channel: ChannelId, coverage: Coverage, progress: Progress, others_wait: Callable[[], bool]
+    ) -> Coverage | None:
         source = Source.BACKFILL if coverage.cursor < coverage.past else Source.RECONCILE
         below, total = coverage.start - 1, coverage.top - coverage.start + 1
         await self._read(
@@ -164,6 +170,7 @@ class CatchUp:
             coverage.top,
             source,
             lambda reached: progress(min(reached - below, total), total),
+            others_wait,
         )
         return await self._settled(channel)
 
@@ -178,6 +185,7 @@ class CatchUp:
         upto: MessageId,
         source: Source,
         reached: Callable[[int], None] = lambda upto: None,
+        others_wait: Callable[[], bool] = lambda: True,
     ) -> int:
         """Record what the platform has of these ids, as far as one turn goes; how many of them there are."""
         unwritten: deque[asyncio.Future[None]] = deque()
@@ -187,7 +195,7 @@ class CatchUp:
             channel,
             after,
             upto,
-            most=SLICE,
+            ends=lambda pages: pages >= SLICE and others_wait(),
             source=source,
             contexts=self.contexts,
             references=self.references,

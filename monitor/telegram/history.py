@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from telethon.tl import functions, types
@@ -33,13 +34,13 @@ async def pages(
     after: MessageId,
     upto: MessageId,
     *,
-    most: int,
+    ends: Callable[[int], bool],
     source: Source,
     contexts: Contexts,
     references: References,
 ) -> AsyncGenerator[Batch, None]:
-    """The messages in (after, upto] that the platform has, in at most `most` batches of up to 100 each; the last
-    may reach beyond.
+    """The messages in (after, upto] that the platform has, in batches of up to 100, until `ends` is true of their
+    number; the last may reach beyond.
 
     The spans follow each other without a gap up to `upto`, which the platform has given out before: an id inside
     that brings no message was deleted. Raises ChannelError, FloodWait, SourceUnavailable.
@@ -47,22 +48,22 @@ async def pages(
     ask = _by_id if connection.session.bot else _by_page
     asked = asyncio.create_task(ask(connection, channel_id, after, upto), name=f"history:{channel_id}")
     try:
-        for left in range(most - 1, -1, -1):
+        for number in count(1):
             answer, asked_upto = await asked
             # A server whose page would reach beyond the newest message fills it up from below.
             found = sorted((m for m in answer.messages if m.id > after), key=lambda m: int(m.id))
             reached = MessageId(max(asked_upto, found[-1].id if found else 0))
             if asked_upto == after and len(found) < PAGE:
                 reached = max(reached, upto)  # there is no more
-            span = Span(after, reached)
-            if reached < upto and left:
+            span, last = Span(after, reached), reached >= upto or ends(number)
+            if not last:
                 # The next page is on its way while this one is converted and written.
                 asked = asyncio.create_task(
                     ask(connection, channel_id, reached, upto), name=f"history:{channel_id}"
                 )
             yield batch(channel_id, found, span, contexts(source, position_of(answer)), references)
             after = reached
-            if after >= upto:
+            if last:
                 return
     finally:
         asked.cancel()

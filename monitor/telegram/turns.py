@@ -91,6 +91,7 @@ class Turns:
             backfill=declaration.backfill,
             ask=turn.ask,
             progress=lambda done, total: self.progress(name, done, total),
+            others_wait=lambda: any(other not in self._reading for other in self._due),
         )
         if reached.complete:
             self.unfinished.pop(channel, None)

@@ -61,6 +61,7 @@ LIBRARIES = {
     "PIL": {"matching", "testdc"},
     "imagehash": {"matching"},
     "numba": {"matching"},
+    "simplejpeg": {"matching"},
     "av": {"matching"},
     "starlette": {"console"},
 }
