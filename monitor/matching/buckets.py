@@ -144,6 +144,7 @@ def radii(chunks: int, radius: int) -> list[int]:
     return [base - 1 + (j < more) for j in range(chunks)]
 
 
+@lru_cache(maxsize=512)
 def probes(chunks: int, radius: int) -> int:
     """Buckets to look into for one query."""
     return sum(comb(CHUNK, d) for t in radii(chunks, radius) for d in range(min(t, CHUNK) + 1))

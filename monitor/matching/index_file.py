@@ -64,6 +64,7 @@ def write(path: Path, saved: Saved) -> None:
                 array = np.ascontiguousarray(getattr(saved, key))
                 file.seek(-(-file.tell() // _PAGE) * _PAGE if number else _PAGE)
                 arrays[key] = {"at": file.tell(), "shape": array.shape, "sha256": _write(file, array)}
+            file.truncate(file.tell())  # empty arrays at the end leave no byte
             header = {
                 "version": VERSION,
                 "byte_order": sys.byteorder,
@@ -164,7 +165,7 @@ def _shapes_fit(saved: Saved) -> bool:
 
 
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _write(file: Any, array: npt.NDArray[Any]) -> str:

@@ -8,10 +8,7 @@ counted as damage and skipped.
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import njit, types
-from numba.core.cgutils import get_or_insert_function
-from numba.extending import intrinsic
 
 from monitor.matching.buckets import (
     DISTANCE_AT,
@@ -27,91 +24,27 @@ from monitor.matching.buckets import (
     count_removed,
     room,
 )
+from monitor.matching.intrinsics import lowest, near, ones, prefetch
 
 U8, U16, U32, I64, U64 = np.uint8, np.uint16, np.uint32, np.int64, np.uint64
 
+BESIDE = ""
+"""Digest of buckets.py and intrinsics.py, which a test compares. Asking whether what it cached is still true,
+numba looks at this file alone; so a change of those must be a change of this.
+"""
 _HELD = 64
 """Candidates fetched together, so that their reads of memory overlap."""
 _CHUNK_AT = U64(48)
 _POSITION = U64((1 << 48) - 1)
 
 
-@intrinsic
-def _ones(typing: Any, value: Any) -> Any:
-    """Bits set in a 64-bit word: one instruction, for which numba has no name."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def _lowest(typing: Any, value: Any) -> Any:
-    """Position of the lowest bit set in a 32-bit word that is not zero."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint32(types.uint32), generate
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any) -> Any:
-    parts = context.make_array(kind)(context, builder, array)
-    stride = builder.extract_value(parts.strides, 0)
-    byte = ir.IntType(8).as_pointer()
-    at = builder.gep(builder.bitcast(parts.data, byte), [builder.mul(row, stride)])
-    return builder.gep(builder.bitcast(at, parts.data.type), [column])
-
-
-@intrinsic
-def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
-    """Ask for array[row, column], without waiting."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        at = builder.bitcast(_pointer(context, builder, signature.args[0], *arguments), byte)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        read, keep, data = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
-        builder.call(builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind), [at, read, keep, data])
-        return context.get_dummy_value()
-
-    return types.void(array, types.uint64, types.uint64), generate
-
-
-@intrinsic
-def _near(typing: Any, array: Any, row: Any, column: Any, value: Any, limit: Any) -> Any:
-    """Bit i of the answer: array[row, column + i] differs from `value` in at most `limit` bits; 32 at once."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row_of_32 = ir.VectorType(ir.IntType(16), LANES)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-
-        def repeated(number: Any) -> Any:
-            one = builder.insert_element(
-                ir.Constant(row_of_32, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
-            )
-            return builder.shuffle_vector(one, ir.Constant(row_of_32, ir.Undefined), zeros)
-
-        array_, row_, column_, value_, limit_ = arguments
-        at = _pointer(context, builder, signature.args[0], array_, row_, column_)
-        loaded = builder.load(builder.bitcast(at, row_of_32.as_pointer()))
-        loaded.align = 2
-        kind = ir.FunctionType(row_of_32, [row_of_32])
-        ones = get_or_insert_function(builder.module, kind, f"llvm.ctpop.v{LANES}i16")
-        differing = builder.call(ones, [builder.xor(loaded, repeated(value_))])
-        return builder.bitcast(builder.icmp_unsigned("<=", differing, repeated(limit_)), ir.IntType(LANES))
-
-    return types.uint32(array, types.uint64, types.uint64, types.uint16, types.uint16), generate
-
-
 @njit
 def _distance(words: Any, row: Any, queries: Any, query: Any) -> Any:
-    total = _ones(words[row, 0] ^ queries[query, 0])
+    total = ones(words[row, 0] ^ queries[query, 0])
     if words.shape[1] == 4:
-        total += _ones(words[row, 1] ^ queries[query, 1])
-        total += _ones(words[row, 2] ^ queries[query, 2])
-        total += _ones(words[row, 3] ^ queries[query, 3])
+        total += ones(words[row, 1] ^ queries[query, 1])
+        total += ones(words[row, 2] ^ queries[query, 2])
+        total += ones(words[row, 3] ^ queries[query, 3])
     return total
 
 
@@ -184,9 +117,9 @@ def _scan(
 def _met_before(halves: Any, entry: Any, chunk: Any, radii: Any, asked: Any, query: Any) -> Any:
     """Whether an earlier chunk leads to this entry too."""
     for j in range(chunk):
-        here = I64(_ones(U64(halves[entry, j] ^ asked[query, j])))
+        here = I64(ones(U64(halves[entry, j] ^ asked[query, j])))
         if here <= radii[j]:
-            following = I64(_ones(U64(halves[entry, j + 1] ^ asked[query, j + 1])))
+            following = I64(ones(U64(halves[entry, j + 1] ^ asked[query, j + 1])))
             if here + following <= radii[j] + radii[j + 1] + 1:
                 return True
     return False
@@ -208,7 +141,7 @@ def _compare(
             held[k] = _POSITION
         else:
             held[k] = (chunk << _CHUNK_AT) | entry
-            _prefetch(words, entry, U64(0))
+            prefetch(words, entry, U64(0))
     bound = _bound(out, first, taken, most, radius)
     for k in range(holding):
         if held[k] == _POSITION:
@@ -237,6 +170,8 @@ def _find(
     spans = np.empty((len(masks), 2), U32)
     held = np.empty(_HELD, U64)
     damage, count, within = 0, 0, U64(radius)
+    by_scan: Any
+    lanes: Any
     for query in range(begin, len(queries)):
         taken, by_scan = 0, len(masks) == 0
         if not by_scan:
@@ -250,8 +185,8 @@ def _find(
                         start = stop = U64(0)
                     spans[a, 0], spans[a, 1] = U32(start), U32(stop)
                     total += stop - start
-                    _prefetch(nexts, U64(j), start)
-                    _prefetch(nexts, U64(j), start + U64(LANES))
+                    prefetch(nexts, U64(j), start)
+                    prefetch(nexts, U64(j), start + U64(LANES))
             by_scan = total > rows // U64(SPAN_SHARE)
         if not by_scan:
             tried, holding = U64(0), 0
@@ -260,12 +195,12 @@ def _find(
                 for a in range(firsts[j], firsts[j + 1]):
                     at, stop = U64(spans[a, 0]), U64(spans[a, 1])
                     while at < stop:
-                        near = _near(nexts, U64(j), at, following, limits[a])
+                        lanes = near(nexts, U64(j), at, following, limits[a])
                         if stop - at < U64(LANES):
-                            near &= U32((U64(1) << (stop - at)) - U64(1))
-                        while near != U32(0):
-                            held[holding] = (U64(j) << _CHUNK_AT) | (at + U64(_lowest(near)))
-                            near &= near - U32(1)
+                            lanes &= U32((U64(1) << (stop - at)) - U64(1))
+                        while lanes != U32(0):
+                            held[holding] = (U64(j) << _CHUNK_AT) | (at + U64(lowest(lanes)))
+                            lanes &= lanes - U32(1)
                             holding += 1
                             if holding == _HELD:
                                 tried += U64(holding)
@@ -314,9 +249,9 @@ def _sort(halves: Any, removed: Any, starts: Any, entries: Any, nexts: Any) -> A
         following = j + 1 if j + 1 < chunks else 0
         for row in range(rows):
             if not _gone(removed, row):
-                key = U64(halves[row, j]) + U64(1)
-                at = U64(starts[j, key])
-                starts[j, key] = U32(at + U64(1))
+                moving = U64(halves[row, j]) + U64(1)
+                at = U64(starts[j, moving])
+                starts[j, moving] = U32(at + U64(1))
                 entries[j, at] = U32(row)
                 nexts[j, at] = halves[row, following]
 

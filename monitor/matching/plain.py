@@ -110,7 +110,7 @@ def _scan(words: Words, first: int, query: Words, radius: int) -> Found:
 def _distances(words: Words, query: Words) -> npt.NDArray[np.uint16]:
     ones = np.bitwise_count(words ^ query)
     # Column by column: a sum along four numbers takes longer; and 256 differing bits do not fit a byte.
-    total = ones[:, 0].astype(np.uint16)
+    total: npt.NDArray[np.uint16] = ones[:, 0].astype(np.uint16)
     for column in range(1, ones.shape[1]):
         total += ones[:, column]
     return total
