@@ -1,12 +1,15 @@
 """Bytes → hashes → matches.
 
 As a library, without the rest: `hash_image` gives a picture's perceptual hashes, `HashIndex` searches them
-exactly. Importing this package loads numpy alone; Pillow and imagehash come with the first picture.
+exactly. Importing this package loads numpy alone; Pillow and imagehash come with the first picture, numba
+with the first index of some size.
 """
 
+from monitor.matching.engine import backend, warm_up_index
 from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
 from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
+from monitor.matching.index_file import IndexFileError
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
@@ -20,11 +23,14 @@ __all__ = [
     "Hits",
     "ImageHashes",
     "InProcessHasher",
+    "IndexFileError",
     "ListMatcher",
     "MediaHashing",
+    "backend",
     "checked_size",
     "dihedral_pdq",
     "hash_image",
     "load_list",
     "warm_up",
+    "warm_up_index",
 ]
