@@ -5,11 +5,12 @@ exactly. Importing this package loads numpy alone; Pillow and imagehash come wit
 """
 
 from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
-from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_image, warm_up
+from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_frames, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
+from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
 
 __all__ = [
     "MAX_PICTURE_BYTES",
@@ -22,9 +23,15 @@ __all__ = [
     "InProcessHasher",
     "ListMatcher",
     "MediaHashing",
+    "SignalType",
     "checked_size",
     "dihedral_pdq",
+    "hash_frames",
     "hash_image",
+    "hash_signal",
     "load_list",
+    "register",
+    "signal_names",
+    "signal_type",
     "warm_up",
 ]
