@@ -9,7 +9,7 @@ from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
-from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
 from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "MediaHashing",
     "SignalType",
     "checked_size",
+    "decode",
     "dihedral_pdq",
     "hash_frames",
     "hash_image",

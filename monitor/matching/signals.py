@@ -8,8 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +17,9 @@ from monitor.matching.image import hash_image
 from monitor.matching.picture import decode
 from monitor.matching.thresholds import MAX_DISTANCE
 from monitor.model import IDENTIFIER, Algorithm
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 GROUP = "channel_monitor.signals"
 """The group of entry points in which other packages name their signal types."""
@@ -57,7 +59,7 @@ def register(signal: SignalType) -> None:
 
 def signal_names() -> tuple[str, ...]:
     """All names, sorted; packages that add some are asked, but not loaded."""
-    return tuple(sorted({*_table(), *(entry.name for entry in entry_points(group=GROUP))}))
+    return tuple(sorted({*_table(), *(entry.name for entry in _entries())}))
 
 
 def signal_type(name: str) -> SignalType:
@@ -67,7 +69,7 @@ def signal_type(name: str) -> SignalType:
     """
     if found := _table().get(name):
         return found
-    entries = entry_points(group=GROUP, name=name)
+    entries = [entry for entry in _entries() if entry.name == name]
     if len(entries) != 1:
         why = "two packages add it" if entries else f"there are {', '.join(signal_names())}"
         raise ConfigError(f"no signal type {name}: {why}")
@@ -91,9 +93,9 @@ def hash_signal(data: bytes, name: str) -> tuple[bytes, ...]:
 @cache
 def _table() -> dict[str, SignalType]:
     built_in = [
-        *(SignalType(a, a.size, partial(_digest, a.value)) for a in Algorithm if a.exact),
+        *(SignalType(a.value, a.size, partial(_digest, a.value)) for a in Algorithm if a.exact),
         *(
-            SignalType(a, a.size, partial(_perceptual, a.value), MAX_DISTANCE[a])
+            SignalType(a.value, a.size, partial(_perceptual, a.value), MAX_DISTANCE[a])
             for a in Algorithm
             if not a.exact
         ),
@@ -106,6 +108,12 @@ def _table() -> dict[str, SignalType]:
         SignalType("crop_resistant", 8, partial(_imagehash, "crop_resistant_hash"), 16),
     ]
     return {signal.name: signal for signal in built_in}
+
+
+def _entries() -> "EntryPoints":
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
 
 
 def _digest(algorithm: str, data: bytes) -> tuple[bytes, ...]:
