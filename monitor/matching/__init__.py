@@ -7,12 +7,13 @@ with the first index of some size.
 
 from monitor.matching.engine import backend, warm_up_index
 from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
-from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_image, warm_up
+from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_frames, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.index_file import IndexFileError
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
-from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
+from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
 
 __all__ = [
     "MAX_PICTURE_BYTES",
@@ -26,11 +27,18 @@ __all__ = [
     "IndexFileError",
     "ListMatcher",
     "MediaHashing",
+    "SignalType",
     "backend",
     "checked_size",
+    "decode",
     "dihedral_pdq",
+    "hash_frames",
     "hash_image",
+    "hash_signal",
     "load_list",
+    "register",
+    "signal_names",
+    "signal_type",
     "warm_up",
     "warm_up_index",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from monitor.errors import MediaUndecodable
+from monitor.matching.frames import MOST_FRAMES, frames
 from monitor.matching.pdq import (
     LEAST_SIDE,
     NO_TRANSFORM,
@@ -58,17 +59,26 @@ def hash_image(
 
     Raises MediaUndecodable; ValueError when `original_size` is not within 1 and MAX_SIDE.
     """
-    import imagehash
+    return _hashes(_read(data, original_size, max_pixels))
 
-    read = _read(data, original_size, max_pixels)
-    return ImageHashes(
-        pdq=bits(read.transform.coefficients),
-        pdq_quality=read.transform.quality,
-        phash=_packed(imagehash.phash(read.phash)),
-        dhash=_packed(imagehash.dhash(read.dhash)),
-        width=read.size[0],
-        height=read.size[1],
-    )
+
+def hash_frames(
+    data: bytes, *, most: int = MOST_FRAMES, max_pixels: int = MAX_PIXELS
+) -> tuple[ImageHashes, ...]:
+    """The hashes of up to `most` frames of a moving picture, evenly spread from the first on; of a still
+    picture `hash_image`'s.
+
+    What follows a broken frame, and the end of a very long picture, is left out. Raises MediaUndecodable when
+    the first frame is broken.
+    """
+    found: list[ImageHashes] = []
+    try:
+        for image in frames(data, most=most, max_pixels=max_pixels):
+            found.append(_hashes(_read_whole(image)))
+    except MediaUndecodable:
+        if not found:
+            raise
+    return tuple(found) if len(found) > 1 else (hash_image(data, max_pixels=max_pixels),)
 
 
 def checked_size(original_size: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -128,6 +138,10 @@ def _read(data: bytes, original: tuple[int, int] | None, max_pixels: int, *, tur
     image = decode(data, max_pixels=max_pixels)
     if original is not None and stands_for(original, image.size):
         return _from_plane(grey_plane(image, original))
+    return _read_whole(image, turned=turned)
+
+
+def _read_whole(image: "Image.Image", *, turned: bool = False) -> _Read:
     width, height = image.size
 
     def rows(start: int, stop: int) -> Pixels:
@@ -148,6 +162,19 @@ def _from_plane(plane: Plane) -> _Read:
         Image.fromarray(samples.phash),
         Image.fromarray(samples.dhash),
         size,
+    )
+
+
+def _hashes(read: _Read) -> ImageHashes:
+    import imagehash
+
+    return ImageHashes(
+        pdq=bits(read.transform.coefficients),
+        pdq_quality=read.transform.quality,
+        phash=_packed(imagehash.phash(read.phash)),
+        dhash=_packed(imagehash.dhash(read.dhash)),
+        width=read.size[0],
+        height=read.size[1],
     )
 
 

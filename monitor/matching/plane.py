@@ -89,7 +89,7 @@ def _blurred(axis: Axis) -> npt.NDArray[np.float64]:
     """PDQ's weights of the whole picture's pixels, each interpolated from the plane by Lanczos-3."""
     composed = np.zeros((SAMPLES, axis.points))
     first = 0
-    for start, stop, weights in bands(axis.length):
+    for start, _, weights in bands(axis.length):
         group, pixel = np.nonzero(weights)
         place = (pixel + start + 0.5 - axis.start) / axis.step - 0.5
         nearest = np.floor(place).astype(np.int64)[:, None] + np.arange(1 - _LOBES, 1 + _LOBES)
