@@ -14,11 +14,13 @@ from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
 from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
+from monitor.matching.thresholds import MIN_QUALITY
 
 __all__ = [
     "MAX_PICTURE_BYTES",
     "MAX_PIXELS",
     "MAX_SIDE",
+    "MIN_QUALITY",
     "HashIndex",
     "HashList",
     "Hits",

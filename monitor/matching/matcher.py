@@ -60,6 +60,11 @@ class ListMatcher:
         """See ports.Matcher."""
         return any(not searched.ignores and searched.suspects(hashes) for searched in self._lists)
 
+    def look_up(self, hashes: MediaHashes) -> tuple[Match, ...]:
+        """The nearest entries of each list, those to be ignored as well; nearest first."""
+        found = [match for searched in self._lists for match in searched.match(hashes)]
+        return tuple(sorted(found, key=lambda m: (m.distance, not m.algorithm.exact)))
+
     def match(self, hashes: MediaHashes) -> tuple[Match, ...]:
         """The nearest entries within their list's threshold, each once, nearest first; empty when there is none."""
         found: list[Match] = []
