@@ -28,7 +28,7 @@ from monitor.matching.intrinsics import lowest, near, ones, prefetch
 
 U8, U16, U32, I64, U64 = np.uint8, np.uint16, np.uint32, np.int64, np.uint64
 
-BESIDE = ""
+BESIDE = "2604fb8bfb00801a"
 """Digest of buckets.py and intrinsics.py, which a test compares. Asking whether what it cached is still true,
 numba looks at this file alone; so a change of those must be a change of this.
 """
@@ -168,7 +168,7 @@ def _find(
     """
     rows, size, chunks = U64(len(words)), U64(entries.shape[1]), len(firsts) - 1
     spans = np.empty((len(masks), 2), U32)
-    held = np.empty(_HELD, U64)
+    held = np.empty(_HELD + LANES, U64)
     damage, count, within = 0, 0, U64(radius)
     by_scan: Any
     lanes: Any
@@ -189,12 +189,12 @@ def _find(
                     prefetch(nexts, U64(j), start + U64(LANES))
             by_scan = total > rows // U64(SPAN_SHARE)
         if not by_scan:
-            tried, holding = U64(0), 0
+            most_tried, tried, holding = rows // U64(TRIED_SHARE), U64(0), 0
             for j in range(chunks):
                 following = asked[query, j + 1 if j + 1 < chunks else 0]
                 for a in range(firsts[j], firsts[j + 1]):
                     at, stop = U64(spans[a, 0]), U64(spans[a, 1])
-                    while at < stop:
+                    while True:  # also for an empty bucket: `nexts` can be read beyond its end, and masked
                         lanes = near(nexts, U64(j), at, following, limits[a])
                         if stop - at < U64(LANES):
                             lanes &= U32((U64(1) << (stop - at)) - U64(1))
@@ -202,30 +202,26 @@ def _find(
                             held[holding] = (U64(j) << _CHUNK_AT) | (at + U64(lowest(lanes)))
                             lanes &= lanes - U32(1)
                             holding += 1
-                            if holding == _HELD:
-                                tried += U64(holding)
-                                taken, wrong = _compare(
-                                    words, halves, entries, radii, removed, queries, asked, query,
-                                    within, held, holding, most, out, count, taken,
-                                )  # fmt: skip
-                                damage += wrong
-                                holding = 0
                         at += U64(LANES)
-                    if tried > rows // U64(TRIED_SHARE):
+                        if holding >= _HELD or (at >= stop and a + 1 == len(masks)):
+                            tried += U64(holding)
+                            taken, wrong = _compare(
+                                words, halves, entries, radii, removed, queries, asked, query,
+                                within, held, holding, most, out, count, taken,
+                            )  # fmt: skip
+                            damage += wrong
+                            holding = 0
+                        if at >= stop or tried > most_tried:
+                            break
+                    if tried > most_tried:
                         break
-                if tried > rows // U64(TRIED_SHARE):
+                if tried > most_tried:
+                    by_scan, taken = True, 0
                     break
-            if tried > rows // U64(TRIED_SHARE):
-                by_scan, taken = True, 0
-            else:
-                taken, wrong = _compare(
-                    words, halves, entries, radii, removed, queries, asked, query,
-                    within, held, holding, most, out, count, taken,
-                )  # fmt: skip
-                damage += wrong
-        if by_scan:
-            taken = _scan(words, U64(0), removed, queries, query, within, most, out, count, taken)
-        taken = _scan(tail, rows, removed, queries, query, within, most, out, count, taken)
+        # One call for both: a second would be compiled in line once more.
+        for part in range(0 if by_scan else 1, 2):
+            hashes, number = (words, U64(0)) if part == 0 else (tail, rows)
+            taken = _scan(hashes, number, removed, queries, query, within, most, out, count, taken)
         if count + taken > len(out):
             return query, count, taken, damage
         count += taken
