@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.matching import HashIndex, warm_up_index
-from monitor.matching.buckets import Engine
+from monitor.matching.buckets import Bits, Buckets, Engine, Words
 from monitor.matching.index import LONGEST_TAIL, Values
 from monitor.matching.plain import Plain
 
@@ -80,6 +80,33 @@ def test_additions_beyond_the_tail_are_sorted_in_beside_the_queries() -> None:
     assert len(index._state.buckets.words) == len(index) == 9_000 + len(more)
     hits = index.search(more[::500], 0)
     assert hits.entry.tolist() == numbers[::500].tolist()
+
+
+class Meanwhile(Plain):
+    """While it sorts, more is added and removed."""
+
+    index: HashIndex | None = None
+
+    def sort(self, words: Words, removed: Bits) -> Buckets:
+        if self.index is not None:
+            index, self.index = self.index, None
+            index.add(random(7, 300))
+            index.remove([8_000, 9_001, len(words) + 1])
+        return super().sort(words, removed)
+
+
+def test_what_changes_while_additions_are_sorted_in_is_kept() -> None:
+    engine = Meanwhile()
+    index = HashIndex.build(random(1, 9_000), engine=engine)
+    index.add(random(6, 500))
+    engine.index = index
+    index._start_sorting()
+    index.settle()
+    assert index.add(random(8, 50)).tolist() == list(range(9_800, 9_850))
+    hashes = np.concatenate([random(1, 9_000), random(6, 500), random(7, 300), random(8, 50)])
+    wanted = [entry for entry in range(9_850) if entry not in (8_000, 9_001, 9_501)]
+    assert index.search(hashes, 0).entry.tolist() == wanted
+    assert (len(index), len(index._state.buckets.words)) == (9_847, 9_500)
 
 
 def test_a_removed_entry_is_never_found_again_and_its_number_not_given_again(tmp_path: Path) -> None:
