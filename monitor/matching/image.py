@@ -3,7 +3,7 @@
 import contextlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from monitor.matching.frames import MOST_FRAMES, frames
 from monitor.matching.pdq import (
     LEAST_SIDE,
     NO_TRANSFORM,
+    Floats,
     Pixels,
     Transform,
     bits,
@@ -22,6 +23,7 @@ from monitor.matching.pdq import (
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode, formats
 from monitor.matching.plane import Plane, samples_of
 from monitor.matching.scaled import grey_plane, jpeg_plane, stands_for
+from monitor.matching.small import dhash, phash
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,7 +61,8 @@ def hash_image(
 
     Raises MediaUndecodable; ValueError when `original_size` is not within 1 and MAX_SIDE.
     """
-    return _hashes(_read(data, original_size, max_pixels))
+    seen = _seen(data, original_size, max_pixels)
+    return _of_plane(seen) if isinstance(seen, Plane) else _of_whole(seen)
 
 
 def hash_frames(
@@ -74,7 +77,7 @@ def hash_frames(
     found: list[ImageHashes] = []
     try:
         for image in frames(data, most=most, max_pixels=max_pixels):
-            found.append(_hashes(_read_whole(image)))
+            found.append(_of_whole(image))
     except MediaUndecodable:
         if not found:
             raise
@@ -96,9 +99,12 @@ def dihedral_pdq(
     As it is; turned by 90°, 180°, 270° counter-clockwise; upside down; left to right; over the main diagonal;
     over the other. Look all of them up to find copies that were mirrored or turned. Otherwise like `hash_image`.
     """
-    return tuple(
-        bits(way) for way in ways(_read(data, original_size, max_pixels, turned=True).transform.coefficients)
-    )
+    seen = _seen(data, original_size, max_pixels)
+    if isinstance(seen, Plane):
+        transform = _plane_transform(seen, samples_of(seen).pdq)
+    else:
+        transform = _whole_transform(seen, turned=True)
+    return tuple(bits(way) for way in ways(transform.coefficients))
 
 
 def warm_up() -> None:
@@ -121,62 +127,56 @@ def warm_up() -> None:
         hash_image(b"not a picture")
 
 
-class _Read(NamedTuple):
-    """What the hashes are computed from: PDQ's transform, and what imagehash is given."""
-
-    transform: Transform
-    phash: "Image.Image"
-    dhash: "Image.Image"
-    size: tuple[int, int]
-
-
-def _read(data: bytes, original: tuple[int, int] | None, max_pixels: int, *, turned: bool = False) -> _Read:
+def _seen(data: bytes, original: tuple[int, int] | None, max_pixels: int) -> "Plane | Image.Image":
+    """What there is to hash: a plane where it is enough, else the whole picture."""
     checked_size(original)
     with contextlib.suppress(MediaUndecodable):  # what cannot be scaled may still be decoded whole
         if plane := jpeg_plane(data, original, max_pixels=max_pixels):
-            return _from_plane(plane)
+            return plane
     image = decode(data, max_pixels=max_pixels)
     if original is not None and stands_for(original, image.size):
-        return _from_plane(grey_plane(image, original))
-    return _read_whole(image, turned=turned)
+        return grey_plane(image, original)
+    return image
 
 
-def _read_whole(image: "Image.Image", *, turned: bool = False) -> _Read:
+def _of_plane(plane: Plane) -> ImageHashes:
+    samples = samples_of(plane)
+    transform = _plane_transform(plane, samples.pdq)
+    return ImageHashes(
+        pdq=bits(transform.coefficients),
+        pdq_quality=transform.quality,
+        phash=phash(samples.phash),
+        dhash=dhash(samples.dhash),
+        width=plane.across.length,
+        height=plane.down.length,
+    )
+
+
+def _plane_transform(plane: Plane, samples: Floats) -> Transform:
+    small = min(plane.across.length, plane.down.length) < LEAST_SIDE
+    return NO_TRANSFORM if small else transform_of_samples(samples)
+
+
+def _of_whole(image: "Image.Image") -> ImageHashes:
+    import imagehash
+
+    transform = _whole_transform(image)
+    return ImageHashes(
+        pdq=bits(transform.coefficients),
+        pdq_quality=transform.quality,
+        # Between equal coefficients, in symmetric pictures, its own order of sums decides.
+        phash=np.packbits(imagehash.phash(image).hash.ravel()).tobytes(),
+        dhash=np.packbits(imagehash.dhash(image).hash.ravel()).tobytes(),
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _whole_transform(image: "Image.Image", *, turned: bool = False) -> Transform:
     width, height = image.size
 
     def rows(start: int, stop: int) -> Pixels:
         # In strips: a second copy of a large picture would cost as much as the first.
         return np.asarray(image.crop((0, start, width, stop)))
 
-    return _Read(transform_of(rows, width, height, turned=turned), image, image, image.size)
-
-
-def _from_plane(plane: Plane) -> _Read:
-    from PIL import Image
-
-    samples = samples_of(plane)
-    size = plane.across.length, plane.down.length
-    return _Read(
-        transform_of_samples(samples.pdq) if min(size) >= LEAST_SIDE else NO_TRANSFORM,
-        # Of the size that imagehash resizes to: it leaves them as they are.
-        Image.fromarray(samples.phash),
-        Image.fromarray(samples.dhash),
-        size,
-    )
-
-
-def _hashes(read: _Read) -> ImageHashes:
-    import imagehash
-
-    return ImageHashes(
-        pdq=bits(read.transform.coefficients),
-        pdq_quality=read.transform.quality,
-        phash=_packed(imagehash.phash(read.phash)),
-        dhash=_packed(imagehash.dhash(read.dhash)),
-        width=read.size[0],
-        height=read.size[1],
-    )
-
-
-def _packed(hashed: Any) -> bytes:
-    return np.packbits(hashed.hash.ravel()).tobytes()
+    return transform_of(rows, width, height, turned=turned)

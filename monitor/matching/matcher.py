@@ -165,6 +165,5 @@ class _Searchable:
                 found.setdefault(self._hashes.entry(position), distance)
             if len(found) >= self._most or len(hits) < asked:
                 return found
-            asked *= (
-                8  # An entry may have many hashes, and all of these may be nearer than any other entry's.
-            )
+            # An entry may have many hashes, all of them nearer than any other entry's.
+            asked *= 8

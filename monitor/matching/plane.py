@@ -13,11 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.matching.pdq import SAMPLES, Floats, Pixels, bands
+from monitor.matching.small import DHASH_COLUMNS, DHASH_ROWS, PHASH_SIDE
 
-PHASH_SIDE = 32
-"""imagehash's pHash is read from 32 × 32 values."""
-DHASH_ROWS, DHASH_COLUMNS = 8, 9
-"""imagehash's dHash compares neighbours in 8 rows of 9."""
 LONGEST = 2560
 """Values along a side of a plane: bounds what a matrix, and the cache of them, can take (1 MB, 32 MB)."""
 
@@ -63,11 +60,11 @@ def samples_of(plane: Plane) -> Samples:
     """The values of the whole picture, from one product."""
     down, across = _weights(plane.down, DHASH_ROWS), _weights(plane.across, DHASH_COLUMNS)
     rows = down @ plane.values.astype(np.float32)
-    phash = SAMPLES + PHASH_SIDE
+    last = SAMPLES + PHASH_SIDE
     return Samples(
         rows[:SAMPLES] @ across[:SAMPLES].T,
-        _grey(rows[SAMPLES:phash] @ across[SAMPLES:phash].T),
-        _grey(rows[phash:] @ across[phash:].T),
+        _grey(rows[SAMPLES:last] @ across[SAMPLES:last].T),
+        _grey(rows[last:] @ across[last:].T),
     )
 
 

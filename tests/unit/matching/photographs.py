@@ -16,7 +16,7 @@ from tests.unit.matching import pictures
 NAMES = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png"),
     *("gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "page.png"),
-    *("retina.jpg", "rocket.jpg", "text.png"),
+    *("retina.jpg", "rocket.jpg", "text.png", "motorcycle_right.png", "clock_motion.png"),
 )
 
 
