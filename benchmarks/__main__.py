@@ -2,13 +2,14 @@
 
 import sys
 
-from benchmarks import confinement, downloads, startup, steady, throughput
+from benchmarks import confinement, downloads, hashing, startup, steady, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
     rows = [
         startup.measure(),
         *throughput.measure(),
+        *hashing.measure(),
         downloads.measure(),
         confinement.measure(),
         *steady.measure(),

@@ -21,6 +21,7 @@ from monitor.config import Config
 from monitor.confinement import InForce, confine_collector
 from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError, SessionRevoked
+from monitor.matching import warm_up_index
 from monitor.ports import Hasher, Progress
 from monitor.prepare import Prepared, fetches_media, now, prepare
 from monitor.streams import finish
@@ -64,6 +65,12 @@ async def _main(channel: socket.socket, path: Path) -> int:
 async def _work(store: RemoteStore, path: Path) -> None:
     config = cord.configuration(path)
     prepared = _with_addresses(prepare(config))
+    if fetches_media(prepared):
+        # Before it is confined; and kept nowhere, as this process opens no file for writing.
+        warm_up_index(
+            max((len(loaded) for loaded in prepared.lists if not loaded.version.algorithm.exact), default=0),
+            cached=False,
+        )
     _say(config, confine(config), fetching=fetches_media(prepared))
     if not fetches_media(prepared):
         await _collect(store, prepared, None)

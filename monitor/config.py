@@ -328,11 +328,12 @@ class Perceptual(Section):
 
 
 class Matching(Section):
-    """Thresholds by algorithm."""
+    """Thresholds by algorithm; bits that the radius is wider by when a photo's small size is looked at."""
 
     pdq: Perceptual = Perceptual(max_distance=31, min_quality=50)
     phash: Perceptual = Perceptual(max_distance=8)
     dhash: Perceptual = Perceptual(max_distance=8)
+    screen_margin: Annotated[int, Field(ge=0, le=64)] = 16
 
 
 class Video(Section):
@@ -342,9 +343,12 @@ class Video(Section):
 
 
 class Media(Section):
-    """What is fetched: kinds; limits of one item, and of all that is in memory at once, in bytes or such as 200MB."""
+    """What is fetched: kinds; whether of photos the small size first; limits of one item, and of all that is in
+    memory at once, in bytes or such as 200MB.
+    """
 
     kinds: Annotated[frozenset[MediaKind], AfterValidator(_with_a_file)] = FETCHED_KINDS
+    screen_photos: bool = True
     max_bytes: Size = 200_000_000
     max_bytes_in_flight: Size = 400_000_000
     video: Video = Video()
@@ -408,6 +412,11 @@ class Config(Section):
         if self.session_key is None:
             return None
         return sealing_key(self.session_key, self.path.parent, self.state, f"{self.path}: session_key")
+
+    @property
+    def fetch_suspected(self) -> bool:
+        """Whether an item that may be a match is fetched in full; from a test data centre it always may be."""
+        return self.telegram.server is not None if self.legal is None else self.legal.fetch_suspected
 
     @property
     def media_permitted(self) -> bool:

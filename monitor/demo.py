@@ -44,7 +44,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What summary.json holds. Exports and folders as absolute paths."""
+    """What summary.json holds. Exports and folders as absolute paths; `bytes_in_full` is what the items that were
+    fetched have in their largest size.
+    """
 
     server: str
     channels_joined: list[str]
@@ -53,6 +55,7 @@ class Summary:
     messages_recorded: int
     media_fetched: int
     bytes_fetched: int
+    bytes_in_full: int
     flags: int
     planted: int
     found: int
@@ -258,6 +261,7 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
         flagged = {(int(row["channel_id"]), int(row["message_id"])) for row in csv.DictReader(file)}
     async with open_reader(config.database) as reader:
         totals, channels = await reader.totals(), await reader.channels()
+        in_full = await reader.announced_bytes()
     return Summary(
         server=f"test data centre on {cluster.host}:{cluster.port(1)}",
         channels_joined=[c.username for c in channels if c.state is ChannelState.COLLECTING],
@@ -266,6 +270,7 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
         messages_recorded=totals.messages - totals.service,
         media_fetched=totals.media_fetched,
         bytes_fetched=totals.fetched_bytes,
+        bytes_in_full=in_full,
         flags=totals.flags,
         planted=len(shown.planted),
         found=len(shown.planted & flagged),

@@ -11,13 +11,19 @@ from monitor.model import FETCHED_KINDS, MediaId, MediaKind
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What media may cost: bytes of one item, bytes in memory at once, items at once for each account; PDQ
-    quality that counts; the kinds that are fetched."""
+    quality that counts; the kinds that are fetched.
+
+    `screen`: of photos a small size is fetched first, and the full one where that may be a match and
+    `fetch_suspected` permits it.
+    """
 
     max_bytes: int
     in_flight: int
     at_once: int = 8
     min_quality: int = 50
     kinds: frozenset[MediaKind] = FETCHED_KINDS
+    screen: bool = False
+    fetch_suspected: bool = False
 
 
 class Room:

@@ -452,10 +452,11 @@ class PendingMedia:
 
 @dataclass(frozen=True, slots=True)
 class MediaHashes:
-    """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what was decoded.
+    """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what they stand for.
 
     `undecodable` says that the bytes claim to be a picture and could not be read as one;
-    their digests are there all the same.
+    their digests are there all the same. `screened` says that a smaller rendition stood for the original: its
+    digests are those of the rendition, its perceptual hashes a few bits off the original's.
     """
 
     hashes: tuple[Hash, ...]
@@ -463,11 +464,15 @@ class MediaHashes:
     width: int | None = None
     height: int | None = None
     undecodable: bool = False
+    screened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A hash of ours within a list's threshold of one of its entries. Distances in bits."""
+    """A hash of ours within a list's threshold of one of its entries. Distances in bits.
+
+    `error_bound` says that a smaller rendition decided: the most that its hash was seen to be off the original's.
+    """
 
     hash_list: str
     list_version: str
@@ -476,11 +481,12 @@ class Match:
     distance: int
     threshold: int
     quality: int | None = None
+    error_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that was hashed;
+    """The outcome of one media item. `fetched` in bytes; `rendition` names the size that decided;
     `channel_id` and `message_id` are the message through which it was asked for."""
 
     media_id: MediaId

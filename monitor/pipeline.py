@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.errors import (
@@ -31,11 +31,12 @@ from monitor.model import (
     Match,
     MediaHashes,
     MediaId,
+    MediaKind,
     MediaOutcome,
     PendingMedia,
     Recorded,
 )
-from monitor.ports import Hasher, Matcher, Source, Store
+from monitor.ports import Download, Hasher, Matcher, Source, Store
 
 log = logging.getLogger(__name__)
 
@@ -219,15 +220,39 @@ class Examiner:
     async def examine(self, item: PendingMedia) -> Examined:
         """One item from the wire to its outcome. What goes wrong with the item is its outcome."""
         limits = self.fetching.limits
+        matches: tuple[Match, ...] = ()
         if item.media.kind not in limits.kinds:
-            return self._examined(item, MediaOutcome.KIND_OFF)
-        fetched, rendition = 0, None
+            seen, outcome = _Seen(), MediaOutcome.KIND_OFF
+        else:
+            seen = await self._seen(item)
+            matches = self._matches(seen)
+            outcome = MediaOutcome.MATCH if matches else self._without_match(seen)
+        return Examined(
+            *(item.media_id, outcome, self.clock(), seen.fetched, seen.rendition, matches),
+            *(item.channel_id, item.message_id),
+        )
+
+    async def _seen(self, item: PendingMedia) -> "_Seen":
+        """The item as it is to be decided on: of photos a small size, and the full one where that has to decide."""
+        screens = (
+            self.fetching.limits.screen and item.media.kind is MediaKind.PHOTO and self.matcher.perceptual
+        )
+        seen = await self._read(item, small=screens)
+        if not seen.smaller or not self._confirms(seen):
+            return seen
+        full = await self._read(item, small=False)
+        # A match that is gone before it could be confirmed is one all the same.
+        decides = seen if full.hashes is None and self._matches(seen) else full
+        return replace(decides, fetched=seen.fetched + full.fetched)
+
+    async def _read(self, item: PendingMedia, *, small: bool) -> "_Seen":
+        limits = self.fetching.limits
+        fetched, download = 0, None
         try:
-            if (item.media.size or 0) > limits.max_bytes:
+            if not small and (item.media.size or 0) > limits.max_bytes:
                 raise MediaTooLarge("larger than media.max_bytes")
-            download = await self.source.locate(item)
-            rendition = download.rendition
-            hashing = self.hasher.start()
+            download = await self.source.locate(item, small=small)
+            hashing = self.hasher.start(download.original_size)
             async with self.fetching.room.of(download.size), aclosing(download.chunks()) as chunks:
                 async for chunk in chunks:
                     fetched += len(chunk)
@@ -236,35 +261,48 @@ class Examiner:
                     await hashing.feed(chunk)
                 hashes = await hashing.finish()
         except ItemError as e:
-            return self._examined(item, _outcome_of(e), fetched, rendition)
-        matches = self.matcher.match(hashes)
-        if matches:
-            outcome = MediaOutcome.MATCH
-        elif fetched < download.size:
-            outcome = MediaOutcome.INCOMPLETE
-        else:
-            outcome = self._without_match(hashes)
-        return self._examined(item, outcome, fetched, rendition, matches)
+            return _Seen(download, fetched, failed=_outcome_of(e))
+        return _Seen(download, fetched, hashes, whole=fetched >= download.size)
 
-    def _examined(
-        self,
-        item: PendingMedia,
-        outcome: MediaOutcome,
-        fetched: int = 0,
-        rendition: str | None = None,
-        matches: tuple[Match, ...] = (),
-    ) -> Examined:
-        at = self.clock()
-        return Examined(
-            item.media_id, outcome, at, fetched, rendition, matches, item.channel_id, item.message_id
-        )
+    def _matches(self, seen: "_Seen") -> tuple[Match, ...]:
+        return () if seen.hashes is None else self.matcher.match(seen.hashes)
 
-    def _without_match(self, hashes: MediaHashes) -> MediaOutcome:
+    def _confirms(self, seen: "_Seen") -> bool:
+        """Whether the full size is to decide. A rendition that cannot be read, or is not there, says nothing."""
+        if seen.hashes is None or seen.hashes.undecodable:
+            return True
+        return self.fetching.limits.fetch_suspected and self.matcher.suspects(seen.hashes)
+
+    def _without_match(self, seen: "_Seen") -> MediaOutcome:
+        hashes = seen.hashes
+        if hashes is None:
+            return seen.failed
+        if not seen.whole:
+            return MediaOutcome.INCOMPLETE
         if hashes.undecodable:
             return MediaOutcome.UNDECODABLE
         if hashes.quality is not None and hashes.quality < self.fetching.limits.min_quality:
             return MediaOutcome.LOW_QUALITY
         return MediaOutcome.NO_MATCH
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was read of an item: its hashes, or None and why; whether all bytes came that were announced."""
+
+    download: Download | None = None
+    fetched: int = 0
+    hashes: MediaHashes | None = None
+    whole: bool = False
+    failed: MediaOutcome = MediaOutcome.FAILED
+
+    @property
+    def rendition(self) -> str | None:
+        return None if self.download is None else self.download.rendition
+
+    @property
+    def smaller(self) -> bool:
+        return self.download is not None and self.download.original_size is not None
 
 
 _OUTCOMES: dict[type[ItemError], MediaOutcome] = {

@@ -160,13 +160,19 @@ class Store(Protocol):
 
 
 class Download(Protocol):
-    """An item being read. `rendition` is the photo size's letter, or "document"; `size` in bytes, as announced."""
+    """An item being read. `rendition` is the photo size's letter, with the number of its first scans where these
+    are all that is read ("y:2"), or "document"; `size` in bytes, as announced. `original_size` is the width and
+    height of the largest size, in pixels as announced, when this is a smaller one; None when it is not.
+    """
 
     @property
     def rendition(self) -> str: ...
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def original_size(self) -> tuple[int, int] | None: ...
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
         """The item's bytes in order; fewer or more than `size` when it was announced wrongly. Close it when
@@ -177,8 +183,9 @@ class Download(Protocol):
 class Source(Protocol):
     """One signed-in account, as far as media is concerned."""
 
-    async def locate(self, pending: PendingMedia) -> Download:
-        """Find the item through its message, with a fresh reference, in the size that is to be hashed.
+    async def locate(self, pending: PendingMedia, *, small: bool = False) -> Download:
+        """Find the item through its message, with a fresh reference: in its largest size or, with `small`, in the
+        least that shows what its hashes are, where there is one.
 
         Nothing is fetched yet. Raises MediaGone, FloodWait, SourceUnavailable, ChannelError.
         """
@@ -197,12 +204,19 @@ class Hashing(Protocol):
 class Hasher(Protocol):
     """Turns bytes into hashes; in this process, or in a confined worker."""
 
-    def start(self) -> Hashing:
-        """Begin with one item."""
+    def start(self, original_size: tuple[int, int] | None = None) -> Hashing:
+        """Begin with one item; with the original's width and height when its bytes are a smaller rendition."""
 
 
 class Matcher(Protocol):
     """The hash lists in force."""
+
+    @property
+    def perceptual(self) -> bool:
+        """Whether a list of perceptual hashes is among them: whether a smaller rendition can tell anything."""
+
+    def suspects(self, hashes: MediaHashes) -> bool:
+        """Whether the original of a rendition with these hashes may match: the radius is wider, the quality lower."""
 
     def match(self, hashes: MediaHashes) -> tuple[Match, ...]:
         """Every entry within its list's threshold, nearest first; empty when there is none."""

@@ -11,6 +11,8 @@ from monitor.cli.check import check
 from monitor.cli.collect import reload, run, status
 from monitor.cli.demo import demo
 from monitor.cli.export import export
+from monitor.cli.hashing import hash
+from monitor.cli.lists import app as lists
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
@@ -43,9 +45,10 @@ def _options(
     """Watch authorized public channels for known abuse material by hash. Stores no content."""
 
 
-for function in (demo, init, login, check, run, status, reload, rescan, export):
+for function in (demo, init, login, check, run, status, reload, hash, rescan, export):
     app.command()(function)
 app.add_typer(channels, name="channels")
+app.add_typer(lists, name="lists")
 app.add_typer(selftest, name="selftest")
 
 

@@ -55,7 +55,8 @@ def _show(summary: "Summary", place: Path) -> None:
     table.add_row("messages", f"{summary.messages_recorded:,} recorded of {summary.messages_posted:,} posted")
     table.add_row(
         "media",
-        f"{summary.media_fetched:,} fetched once each, {summary.bytes_fetched / 1e6:.1f} MB, none kept",
+        f"{summary.media_fetched:,} examined with {summary.bytes_fetched / 1e6:.1f} MB"
+        f" of {summary.bytes_in_full / 1e6:.1f} MB, none kept",
     )
     table.add_row(
         "matches", f"{summary.found} found of {summary.planted} planted, {summary.false_flags} false flags"

@@ -72,9 +72,9 @@ class WorkerHasher:
     ) -> None:
         await self._end()
 
-    def start(self) -> MediaHashing:
-        """Begin with one item."""
-        return MediaHashing(self._max_picture_bytes, self._decode)
+    def start(self, original_size: tuple[int, int] | None = None) -> MediaHashing:
+        """See ports.Hasher."""
+        return MediaHashing(self._max_picture_bytes, self._decode, original_size)
 
     @property
     def in_force(self) -> InForce | None:
@@ -91,12 +91,12 @@ class WorkerHasher:
         """Decoders that ended over an item, were too slow, or failed to start, so far."""
         return sum(worker.deaths for worker in self._workers)
 
-    async def _decode(self, data: bytes) -> ImageHashes:
+    async def _decode(self, data: bytes, original_size: tuple[int, int] | None) -> ImageHashes:
         worker = await self._idle.get()
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Dead):
-                    return await worker.hash(data)
+                    return await worker.hash(data, original_size)
         finally:
             self._idle.put_nowait(worker)
         raise MediaUndecodable(f"{TRIES} decoders in a row ended over it")

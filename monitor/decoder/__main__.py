@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from monitor.confinement import InForce, confine_decoder, die_with
-from monitor.decoder.wire import LENGTH, Answer, Settings
+from monitor.decoder.wire import HEAD, LENGTH, Answer, Settings
 from monitor.errors import MediaUndecodable
 from monitor.matching import ImageHashes, hash_image, warm_up
 
@@ -22,9 +22,10 @@ def main(settings: Settings) -> None:
     reader, writer = open(0, "rb", closefd=False), open(0, "wb", buffering=0, closefd=False)
     warm_up()
     _send(writer, confine_decoder(settings.memory, settings.cpu_seconds, required=settings.required))
-    while head := reader.read(LENGTH):
-        data = reader.read(int.from_bytes(head, "big"))
-        found = _hashed(data, settings.max_pixels)
+    while head := reader.read(HEAD.size):
+        length, width, height = HEAD.unpack(head)
+        data = reader.read(length)
+        found = _hashed(data, (width, height) if width and height else None, settings.max_pixels)
         del data
         last = time.process_time() > settings.cpu_seconds / 2
         _send(writer, Answer(found, last))
@@ -32,9 +33,9 @@ def main(settings: Settings) -> None:
             return
 
 
-def _hashed(data: bytes, max_pixels: int) -> ImageHashes | None:
+def _hashed(data: bytes, original_size: tuple[int, int] | None, max_pixels: int) -> ImageHashes | None:
     try:
-        return hash_image(data, max_pixels=max_pixels)
+        return hash_image(data, original_size=original_size, max_pixels=max_pixels)
     except (MediaUndecodable, MemoryError):
         return None
 

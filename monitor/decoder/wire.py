@@ -1,8 +1,11 @@
 """What goes between a decoder and who started it, and what it may say.
 
-Four bytes of length, then the item's bytes; back four bytes of length, then an `Answer` in msgpack, or at
-the start an `InForce`. Fixed types and lengths: an answer is checked as if it came from an enemy.
+`HEAD` (the length of the item, and the width and height of its original or zeros), then the item's bytes; back
+four bytes of length, then an `Answer` in msgpack, or at the start an `InForce`. Fixed types and lengths: an
+answer is checked as if it came from an enemy.
 """
+
+import struct
 
 import msgspec
 
@@ -12,6 +15,8 @@ from monitor.model import Algorithm
 LENGTH = 4
 """Bytes of a length, big-endian."""
 LONGEST_ANSWER = 16 * 1024
+HEAD = struct.Struct(">IHH")
+"""Before an item: its length in bytes, and the sides of its original in pixels, 0 for none."""
 
 
 class Settings(msgspec.Struct, frozen=True):

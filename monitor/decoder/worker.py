@@ -14,9 +14,9 @@ import msgspec
 
 import monitor
 from monitor.confinement import InForce
-from monitor.decoder.wire import LENGTH, LONGEST_ANSWER, Answer, Settings, plausible
+from monitor.decoder.wire import HEAD, LENGTH, LONGEST_ANSWER, Answer, Settings, plausible
 from monitor.errors import FatalError, MediaUndecodable
-from monitor.matching import ImageHashes
+from monitor.matching import ImageHashes, checked_size
 
 START_SECONDS = 60.0
 """Wall time until a new decoder must be ready."""
@@ -66,12 +66,16 @@ class Worker:
                 return connection
         raise FatalError("no decoder can be started; monitor check says what is missing")
 
-    async def hash(self, data: bytes) -> ImageHashes:
-        """The hashes of one picture. Raises MediaUndecodable, FatalError, Dead."""
+    async def hash(self, data: bytes, original_size: tuple[int, int] | None = None) -> ImageHashes:
+        """The hashes of one picture, as of an original of this width and height where they are given.
+
+        Raises MediaUndecodable, FatalError, Dead; ValueError as `hash_image` does.
+        """
+        head = HEAD.pack(len(data), *(checked_size(original_size) or (0, 0)))
         connection = await self.start()
         async with self._alive(self.seconds):
             loop = asyncio.get_running_loop()
-            await loop.sock_sendall(connection, len(data).to_bytes(LENGTH, "big"))
+            await loop.sock_sendall(connection, head)
             await loop.sock_sendall(connection, data)
             answer = await self._receive(connection, Answer)
             if answer.found is not None and not plausible(answer.found):

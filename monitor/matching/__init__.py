@@ -1,28 +1,46 @@
 """Bytes → hashes → matches.
 
 As a library, without the rest: `hash_image` gives a picture's perceptual hashes, `HashIndex` searches them
-exactly. Importing this package loads numpy alone; Pillow and imagehash come with the first picture.
+exactly. Importing this package loads numpy alone; Pillow and imagehash come with the first picture, numba
+with the first index of some size.
 """
 
+from monitor.matching.engine import backend, warm_up_index
 from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHashing
-from monitor.matching.image import ImageHashes, hash_image, warm_up
+from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_frames, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
+from monitor.matching.index_file import IndexFileError
 from monitor.matching.lists import HashList, load_list
 from monitor.matching.matcher import ListMatcher
-from monitor.matching.picture import MAX_PIXELS, MAX_SIDE
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
+from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
+from monitor.matching.thresholds import MIN_QUALITY
 
 __all__ = [
     "MAX_PICTURE_BYTES",
     "MAX_PIXELS",
     "MAX_SIDE",
+    "MIN_QUALITY",
     "HashIndex",
     "HashList",
     "Hits",
     "ImageHashes",
     "InProcessHasher",
+    "IndexFileError",
     "ListMatcher",
     "MediaHashing",
+    "SignalType",
+    "backend",
+    "checked_size",
+    "decode",
+    "dihedral_pdq",
+    "hash_frames",
     "hash_image",
+    "hash_signal",
     "load_list",
+    "register",
+    "signal_names",
+    "signal_type",
     "warm_up",
+    "warm_up_index",
 ]

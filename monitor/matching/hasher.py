@@ -15,8 +15,10 @@ MAX_PICTURE_BYTES = 64 * 1024 * 1024
 _WORTH_A_THREAD = 64 * 1024
 """Bytes below which hashing takes less time than handing it to a thread."""
 
-Decode = Callable[[bytes], Awaitable[ImageHashes]]
-"""A picture's bytes → its perceptual hashes, wherever that is done. Raises MediaUndecodable."""
+Decode = Callable[[bytes, tuple[int, int] | None], Awaitable[ImageHashes]]
+"""A picture's bytes, and its original's size or None → its perceptual hashes, wherever that is done. Raises
+MediaUndecodable.
+"""
 
 _EXACT = (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
 
@@ -32,20 +34,28 @@ class InProcessHasher:
         self._max_picture_bytes = max_picture_bytes
         self._max_pixels = max_pixels
 
-    def start(self) -> "MediaHashing":
-        """Begin with one item."""
-        return MediaHashing(self._max_picture_bytes, self._decode)
+    def start(self, original_size: tuple[int, int] | None = None) -> "MediaHashing":
+        """See ports.Hasher."""
+        return MediaHashing(self._max_picture_bytes, self._decode, original_size)
 
-    async def _decode(self, data: bytes) -> ImageHashes:
-        return await asyncio.to_thread(hash_image, data, max_pixels=self._max_pixels)
+    async def _decode(self, data: bytes, original_size: tuple[int, int] | None) -> ImageHashes:
+        return await asyncio.to_thread(
+            hash_image, data, original_size=original_size, max_pixels=self._max_pixels
+        )
 
 
 class MediaHashing:
-    """One item: digests here, pictures by `decode`. Chunks are fed one after the other, never two at a time."""
+    """One item: digests here, pictures by `decode`. Chunks are fed one after the other, never two at a time.
 
-    def __init__(self, max_picture_bytes: int, decode: Decode) -> None:
+    With `original_size` the bytes are a smaller rendition of a picture of that width and height.
+    """
+
+    def __init__(
+        self, max_picture_bytes: int, decode: Decode, original_size: tuple[int, int] | None = None
+    ) -> None:
         self._max_picture_bytes = max_picture_bytes
         self._decode = decode
+        self._original = original_size
         self._digests = [hashlib.new(name, usedforsecurity=False) for name in _EXACT]
         self._size = 0
         self._kept = bytearray()
@@ -76,21 +86,24 @@ class MediaHashing:
         digests = tuple(
             Hash(name, digest.digest()) for name, digest in zip(_EXACT, self._digests, strict=True)
         )
+        screened = self._original is not None
         if not self._picture:
-            return MediaHashes(digests)
+            return MediaHashes(digests, screened=screened)
         if not self._keep:
-            return MediaHashes(digests, undecodable=True)
+            return MediaHashes(digests, undecodable=True, screened=screened)
         data, self._kept = bytes(self._kept), bytearray()
         try:
-            image = await self._decode(data)
+            image = await self._decode(data, self._original)
         except MediaUndecodable:
-            return MediaHashes(digests, undecodable=True)
+            return MediaHashes(digests, undecodable=True, screened=screened)
         perceptual = (
             Hash(Algorithm.PDQ, image.pdq),
             Hash(Algorithm.PHASH, image.phash),
             Hash(Algorithm.DHASH, image.dhash),
         )
-        return MediaHashes(digests + perceptual, image.pdq_quality, image.width, image.height)
+        return MediaHashes(
+            digests + perceptual, image.pdq_quality, image.width, image.height, screened=screened
+        )
 
     def _digest(self, chunk: bytes) -> None:
         for digest in self._digests:

@@ -3,13 +3,30 @@
 import contextlib
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitor.errors import MediaUndecodable
-from monitor.matching.pdq import Pixels, pdq
-from monitor.matching.picture import MAX_PIXELS, decode, formats
+from monitor.matching.frames import MOST_FRAMES, frames
+from monitor.matching.pdq import (
+    LEAST_SIDE,
+    NO_TRANSFORM,
+    Floats,
+    Pixels,
+    Transform,
+    bits,
+    transform_of,
+    transform_of_samples,
+    ways,
+)
+from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode, formats
+from monitor.matching.plane import Plane, samples_of
+from monitor.matching.scaled import grey_plane, jpeg_plane, stands_for
+from monitor.matching.small import dhash, phash
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +34,8 @@ class ImageHashes:
     """Perceptual hashes of one picture, upright.
 
     `pdq` is 32 bytes in the order of pdqhash's hex, `pdq_quality` 0–100 (below 50 the hash says little);
-    `phash` and `dhash` are 8 bytes in imagehash's order; `width` and `height` in pixels.
+    `phash` and `dhash` are 8 bytes in imagehash's order; `width` and `height` in pixels, of the picture that
+    was hashed or, where it was hashed as a rendition of a larger one, of that.
     """
 
     pdq: bytes
@@ -28,28 +46,65 @@ class ImageHashes:
     height: int
 
 
-def hash_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHashes:
-    """Hash a picture in JPEG, PNG, WebP, GIF, BMP, TIFF or, where Pillow has it, AVIF. Raises
-    MediaUndecodable.
+def hash_image(
+    data: bytes, *, original_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> ImageHashes:
+    """Hash a picture in JPEG, PNG, WebP, GIF, BMP, TIFF or, where Pillow has it, AVIF.
+
+    With `original_size`, the width and height (upright) of the picture of which `data` is a smaller rendition,
+    the hashes are those of that original, as far as the rendition shows it. A size that cannot be the
+    original's, as it is smaller or of another shape, is passed over, as a sender may have declared it:
+    `width` and `height` say for what the hashes stand.
+
+    The hashes are pdqhash's and imagehash's, bit for bit, but for large JPEGs, which are decoded at a smaller
+    scale (PDQ: a bit off on average, 8 at most in our measurements), and renditions.
+
+    Raises MediaUndecodable; ValueError when `original_size` is not within 1 and MAX_SIDE.
     """
-    import imagehash
+    seen = _seen(data, original_size, max_pixels)
+    return _of_plane(seen) if isinstance(seen, Plane) else _of_whole(seen)
 
-    image = decode(data, max_pixels=max_pixels)
-    width, height = image.size
 
-    def rows(start: int, stop: int) -> Pixels:
-        # In strips: a second copy of a large picture would cost as much as the first.
-        return np.asarray(image.crop((0, start, width, stop)))
+def hash_frames(
+    data: bytes, *, most: int = MOST_FRAMES, max_pixels: int = MAX_PIXELS
+) -> tuple[ImageHashes, ...]:
+    """The hashes of up to `most` frames of a moving picture, evenly spread from the first on; of a still
+    picture `hash_image`'s.
 
-    found = pdq(rows, width, height)
-    return ImageHashes(
-        pdq=found.value,
-        pdq_quality=found.quality,
-        phash=_packed(imagehash.phash(image)),
-        dhash=_packed(imagehash.dhash(image)),
-        width=width,
-        height=height,
-    )
+    What follows a broken frame, and the end of a very long picture, is left out. Raises MediaUndecodable when
+    the first frame is broken.
+    """
+    found: list[ImageHashes] = []
+    try:
+        for image in frames(data, most=most, max_pixels=max_pixels):
+            found.append(_of_whole(image))
+    except MediaUndecodable:
+        if not found:
+            raise
+    return tuple(found) if len(found) > 1 else (hash_image(data, max_pixels=max_pixels),)
+
+
+def checked_size(original_size: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The size as it is. Raises ValueError unless both of its sides lie within 1 and MAX_SIDE."""
+    if original_size is not None and not all(1 <= side <= MAX_SIDE for side in original_size):
+        raise ValueError(f"a side of the original must lie within 1 and {MAX_SIDE}")
+    return original_size
+
+
+def dihedral_pdq(
+    data: bytes, *, original_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[bytes, ...]:
+    """PDQ of a picture and of its seven mirrored and turned copies, in the order of pdqhash's compute_dihedral.
+
+    As it is; turned by 90°, 180°, 270° counter-clockwise; upside down; left to right; over the main diagonal;
+    over the other. Look all of them up to find copies that were mirrored or turned. Otherwise like `hash_image`.
+    """
+    seen = _seen(data, original_size, max_pixels)
+    if isinstance(seen, Plane):
+        transform = _plane_transform(seen, samples_of(seen).pdq)
+    else:
+        transform = _whole_transform(seen, turned=True)
+    return tuple(bits(way) for way in ways(transform.coefficients))
 
 
 def warm_up() -> None:
@@ -57,7 +112,7 @@ def warm_up() -> None:
 
     Afterwards it opens no file: for a process that is about to lose the file system.
     """
-    from PIL import Image, ImageFile, ImagePalette, ImageSequence, TiffTags  # noqa: F401 - some come late
+    from PIL import Image, ImageFile, ImagePalette, ImageSequence, MpoImagePlugin, TiffTags  # noqa: F401 - some come late
 
     for mode in ("L", "P", "RGB", "RGBA", "CMYK", "I;16"):
         for name in formats():
@@ -67,9 +122,61 @@ def warm_up() -> None:
             except (OSError, ValueError):
                 continue  # A mode that the format does not have.
             hash_image(written.getvalue())
+            hash_image(written.getvalue(), original_size=(320, 240))
     with contextlib.suppress(MediaUndecodable):
         hash_image(b"not a picture")
 
 
-def _packed(hashed: Any) -> bytes:
-    return np.packbits(hashed.hash.ravel()).tobytes()
+def _seen(data: bytes, original: tuple[int, int] | None, max_pixels: int) -> "Plane | Image.Image":
+    """What there is to hash: a plane where it is enough, else the whole picture."""
+    checked_size(original)
+    with contextlib.suppress(MediaUndecodable):  # what cannot be scaled may still be decoded whole
+        if plane := jpeg_plane(data, original, max_pixels=max_pixels):
+            return plane
+    image = decode(data, max_pixels=max_pixels)
+    if original is not None and stands_for(original, image.size):
+        return grey_plane(image, original)
+    return image
+
+
+def _of_plane(plane: Plane) -> ImageHashes:
+    samples = samples_of(plane)
+    transform = _plane_transform(plane, samples.pdq)
+    return ImageHashes(
+        pdq=bits(transform.coefficients),
+        pdq_quality=transform.quality,
+        phash=phash(samples.phash),
+        dhash=dhash(samples.dhash),
+        width=plane.across.length,
+        height=plane.down.length,
+    )
+
+
+def _plane_transform(plane: Plane, samples: Floats) -> Transform:
+    small = min(plane.across.length, plane.down.length) < LEAST_SIDE
+    return NO_TRANSFORM if small else transform_of_samples(samples)
+
+
+def _of_whole(image: "Image.Image") -> ImageHashes:
+    import imagehash
+
+    transform = _whole_transform(image)
+    return ImageHashes(
+        pdq=bits(transform.coefficients),
+        pdq_quality=transform.quality,
+        # Between equal coefficients, in symmetric pictures, its own order of sums decides.
+        phash=np.packbits(imagehash.phash(image).hash.ravel()).tobytes(),
+        dhash=np.packbits(imagehash.dhash(image).hash.ravel()).tobytes(),
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _whole_transform(image: "Image.Image", *, turned: bool = False) -> Transform:
+    width, height = image.size
+
+    def rows(start: int, stop: int) -> Pixels:
+        # In strips: a second copy of a large picture would cost as much as the first.
+        return np.asarray(image.crop((0, start, width, stop)))
+
+    return transform_of(rows, width, height, turned=turned)

@@ -1,6 +1,6 @@
 """An item's hashes against the hash lists in force; implements ports.Matcher."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,9 +11,26 @@ from monitor.matching.lists import HashList
 from monitor.matching.thresholds import checked
 from monitor.model import Algorithm, Hash, ListAction, Match, MediaHashes
 
+MOST = 20
+"""Entries of one list in one item's matches, the nearest. A list may hold thousands of copies of one picture;
+beyond a score of them a match says nothing more, and a person reads no further.
+"""
+
+
+SCREEN_MARGIN = 16
+"""Bits of 256 by which the radius is wider when a smaller rendition is looked at; fewer for shorter hashes."""
+QUALITY_MARGIN = 10
+"""By how much the PDQ quality of an original may be better than that of its rendition, twice the most seen."""
+ERROR_BOUND: Mapping[Algorithm, int] = {Algorithm.PDQ: 14, Algorithm.PHASH: 6, Algorithm.DHASH: 6}
+"""Bits by which the hash of a 320 px rendition was off the original's at most, over the pictures of
+benchmarks/hashing.py.
+"""
+
 
 class ListMatcher:
     """The hash lists in force. Immutable: a new version of a list is a new matcher.
+
+    Of each list at most `most` entries match, the nearest; of equally near ones those that come first in it.
 
     A picture whose PDQ quality lies below a list's `min_quality` is not matched perceptually with it: not
     by PDQ, and not by the other perceptual hashes either, which on a nearly flat picture say as little.
@@ -22,17 +39,34 @@ class ListMatcher:
     known-good file that stands on a list of abuse as well is for a person to decide. An item whose very
     bytes are on one (an exact hash) has no perceptual match. A perceptual match with one takes away those of
     the same algorithm that are no nearer than itself.
+
+    `margin` is added to a list's radius where `suspects` asks whether an original may match: in bits of a 256 bit
+    hash, and in proportion for others.
     """
 
-    def __init__(self, lists: Sequence[HashList]) -> None:
+    def __init__(self, lists: Sequence[HashList], *, most: int = MOST, margin: int = SCREEN_MARGIN) -> None:
         """Raises HashListError when two lists share a name or a threshold is impossible."""
         names = [hashes.version.name for hashes in lists]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise HashListError(f"two hash lists are named {twice}")
-        self._lists = [_Searchable(hashes) for hashes in lists]
+        self._lists = [_Searchable(hashes, most, margin) for hashes in lists]
+
+    @property
+    def perceptual(self) -> bool:
+        """See ports.Matcher."""
+        return any(not searched.algorithm.exact for searched in self._lists)
+
+    def suspects(self, hashes: MediaHashes) -> bool:
+        """See ports.Matcher."""
+        return any(not searched.ignores and searched.suspects(hashes) for searched in self._lists)
+
+    def look_up(self, hashes: MediaHashes) -> tuple[Match, ...]:
+        """The nearest entries of each list, those to be ignored as well; nearest first."""
+        found = [match for searched in self._lists for match in searched.match(hashes)]
+        return tuple(sorted(found, key=lambda m: (m.distance, not m.algorithm.exact)))
 
     def match(self, hashes: MediaHashes) -> tuple[Match, ...]:
-        """Every entry within its list's threshold, once, nearest first; empty when there is none."""
+        """The nearest entries within their list's threshold, each once, nearest first; empty when there is none."""
         found: list[Match] = []
         ignored: dict[Algorithm, int] = {}
         known_good = False
@@ -58,7 +92,7 @@ class ListMatcher:
 class _Searchable:
     """One list and its index."""
 
-    def __init__(self, hashes: HashList) -> None:
+    def __init__(self, hashes: HashList, most: int, margin: int) -> None:
         self._hashes = hashes
         version = self._version = hashes.version
         try:
@@ -66,38 +100,70 @@ class _Searchable:
         except ValueError as e:
             raise HashListError(f"list {version.name}: {e}") from e
         self.ignores = version.action is ListAction.IGNORE
+        self.algorithm = version.algorithm
+        bits = version.algorithm.size * 8
+        self._wide = min(version.max_distance + -(-margin * bits // 256), bits)
+        # What is taken away depends on the nearest alone.
+        self._most = 1 if self.ignores else most
         self._index: ExactIndex | HashIndex = (
             ExactIndex(hashes.values)
             if version.algorithm.exact
-            else HashIndex.build(hashes.values, max_radius=version.max_distance)
+            else HashIndex.build(hashes.values, max_radius=self._wide)
+        )
+
+    def suspects(self, hashes: MediaHashes) -> bool:
+        """Whether an entry lies within the wider radius."""
+        if isinstance(self._index, ExactIndex) or (
+            hashes.quality is not None and hashes.quality + QUALITY_MARGIN < self._version.min_quality
+        ):
+            return False
+        return any(
+            len(self._index.nearest(np.frombuffer(ours.value, np.uint8), self._wide, 1))
+            for ours in hashes.hashes
+            if ours.algorithm is self.algorithm
         )
 
     def match(self, hashes: MediaHashes) -> list[Match]:
-        """The best match of each entry, nearest first."""
+        """The best match of each of the nearest entries, nearest first."""
         version = self._version
         quality = None if version.algorithm.exact else hashes.quality
         if quality is not None and quality < version.min_quality:
             return []
-        best: dict[str, Match] = {}
+        best: dict[str, int] = {}
         for ours in hashes.hashes:
-            if ours.algorithm is not version.algorithm:
-                continue
-            for position, distance in self._near(ours):
-                entry = self._hashes.entry(position)
-                if entry not in best or distance < best[entry].distance:
-                    best[entry] = Match(
-                        hash_list=version.name,
-                        list_version=version.version,
-                        entry=entry,
-                        algorithm=version.algorithm,
-                        distance=distance,
-                        threshold=version.max_distance,
-                        quality=quality,
-                    )
-        return sorted(best.values(), key=lambda match: (match.distance, match.entry))
+            if ours.algorithm is version.algorithm:
+                for entry, distance in self._near(ours).items():
+                    best[entry] = min(distance, best.get(entry, distance))
+        nearest = sorted(best.items(), key=lambda found: found[1])[: self._most]
+        return [
+            Match(
+                hash_list=version.name,
+                list_version=version.version,
+                entry=entry,
+                algorithm=version.algorithm,
+                distance=distance,
+                threshold=version.max_distance,
+                quality=quality,
+                error_bound=ERROR_BOUND.get(version.algorithm) if hashes.screened else None,
+            )
+            for entry, distance in sorted(nearest, key=lambda found: (found[1], found[0]))
+        ]
 
-    def _near(self, ours: Hash) -> Iterator[tuple[int, int]]:
+    def _near(self, ours: Hash) -> dict[str, int]:
+        """Entries and their distances, nearest first: at least as many as count, where there are."""
+        found: dict[str, int] = {}
         if isinstance(self._index, ExactIndex):
-            return ((position, 0) for position in self._index.find(ours.value).tolist())
-        hits = self._index.search(np.frombuffer(ours.value, np.uint8), self._version.max_distance)
-        return zip(hits.entry.tolist(), hits.distance.tolist(), strict=True)
+            for position in self._index.find(ours.value).tolist():
+                found.setdefault(self._hashes.entry(position), 0)
+                if len(found) == self._most:
+                    break
+            return found
+        value, asked = np.frombuffer(ours.value, np.uint8), self._most
+        while True:
+            hits = self._index.nearest(value, self._version.max_distance, asked)
+            for position, distance in zip(hits.entry.tolist(), hits.distance.tolist(), strict=True):
+                found.setdefault(self._hashes.entry(position), distance)
+            if len(found) >= self._most or len(hits) < asked:
+                return found
+            # An entry may have many hashes, all of them nearer than any other entry's.
+            asked *= 8

@@ -22,11 +22,24 @@ Pixels = npt.NDArray[np.uint8]
 Rows = Callable[[int, int], Pixels]
 """Gives rows [start, stop) of a picture as uint8 (stop - start, width, 3), RGB."""
 
-_SAMPLES = 64
-_LEAST_SIDE = 5
+SAMPLES = 64
+"""On a side: how many blurred values PDQ takes from a picture."""
+LEAST_SIDE = 5
 """Below it the reference gives no hash: all bits 0, quality 0."""
+_GROUP = 8
 _STRIP = 1 << 18
 """Pixels held as floats at a time."""
+
+
+class Transform(NamedTuple):
+    """What the bits are read from: 16 × 16 float32 coefficients of the DCT, and the quality (0–100)."""
+
+    coefficients: Floats
+    quality: int
+
+
+NO_TRANSFORM = Transform(np.zeros((16, 16), np.float32), 0)
+"""That of a picture which is too small."""
 
 
 class Pdq(NamedTuple):
@@ -38,28 +51,70 @@ class Pdq(NamedTuple):
 
 def pdq(rows: Rows, width: int, height: int) -> Pdq:
     """PDQ of a picture of `width` × `height` pixels whose rows can be read (twice at most)."""
-    if min(width, height) < _LEAST_SIDE:
-        return Pdq(bytes(32), 0)
-    if width == height == _SAMPLES:
+    transform = transform_of(rows, width, height)
+    return Pdq(bits(transform.coefficients), transform.quality)
+
+
+def transform_of(rows: Rows, width: int, height: int, *, turned: bool = False) -> Transform:
+    """The transform of a whole picture whose rows can be read (twice at most).
+
+    Its bits are the reference's; with `turned` so are those of its eight `ways`.
+    """
+    if min(width, height) < LEAST_SIDE:
+        return NO_TRANSFORM
+    if width == height == SAMPLES:
         return _exact(_luma(rows(0, height)))
-    samples = np.zeros((_SAMPLES, _SAMPLES), np.float32)
-    across, down = _bands(width), _bands(height)
+    samples = np.zeros((SAMPLES, SAMPLES), np.float32)
+    across, down = bands(width), bands(height)
     for top, luma in _strips(rows, width, height):
         bottom = top + len(luma)
-        blurred = np.stack([luma[:, band.start : band.stop] @ band.weights for band in across], axis=1)
-        for sample, band in zip(samples, down, strict=True):
+        blurred = np.concatenate(
+            [luma[:, band.start : band.stop] @ band.weights.T for band in across], axis=1
+        )
+        for group, band in zip(samples.reshape(-1, _GROUP, SAMPLES), down, strict=True):
             first, last = max(band.start, top), min(band.stop, bottom)
             if first < last:
-                sample += (
-                    band.weights[first - band.start : last - band.start] @ blurred[first - top : last - top]
+                group += (
+                    band.weights[:, first - band.start : last - band.start]
+                    @ blurred[first - top : last - top]
                 )
-    coefficients = np.asarray(_DCT @ samples @ _DCT.T, np.float32)
+    found = transform_of_samples(samples)
     slack = _slack(width, height)
-    # The bits are the 128 largest; only a tie between the 128th and the next could turn one.
-    low, high = np.partition(coefficients, (127, 128), axis=None)[127:129]
-    if high - low > slack and _quality(samples, -slack) == (quality := _quality(samples, slack)):
-        return Pdq(_bits(coefficients, low), quality)
+    if _quality(samples, -slack) == _quality(samples, slack) and all(
+        _clear(way, slack) for way in (ways(found.coefficients) if turned else (found.coefficients,))
+    ):
+        return found
     return _exact(_reference_samples(rows, width, height))
+
+
+def transform_of_samples(samples: Floats) -> Transform:
+    """The transform of 64 × 64 samples of luma, each blurred as PDQ blurs, in whatever order of sums."""
+    return Transform(np.asarray(_DCT @ samples @ _DCT.T, np.float32), _quality(samples, 0))
+
+
+def bits(coefficients: Floats) -> bytes:
+    """The 256 bits: each coefficient against the median (the 128th of 256)."""
+    median = np.partition(coefficients, 127, axis=None)[127]
+    return np.packbits((coefficients > median).ravel()[::-1]).tobytes()
+
+
+def ways(coefficients: Floats) -> tuple[Floats, ...]:
+    """The transforms of the picture mirrored and turned, in the order of pdqhash's compute_dihedral.
+
+    As it is; turned by 90°, 180° and 270° counter-clockwise; upside down; left to right; over the main
+    diagonal; over the other one.
+    """
+    # A mirror changes the sign of every other frequency, which begin at 1; a turn also swaps the axes.
+    sign = np.where(np.arange(16) % 2, 1, -1).astype(np.float32)
+    down, across = coefficients * sign[:, None], coefficients * sign
+    both = down * sign
+    return (coefficients, across.T, both, down.T, down, across, coefficients.T, both.T)
+
+
+def _clear(coefficients: Floats, slack: float) -> bool:
+    """Whether no rounding could turn a bit: only a tie between the 128th and the next could."""
+    low, high = np.partition(coefficients, (127, 128), axis=None)[127:129]
+    return bool(high - low > slack)
 
 
 def _luma(rgb: Pixels) -> Floats:
@@ -74,16 +129,11 @@ def _strips(rows: Rows, width: int, height: int) -> Iterator[tuple[int, Floats]]
         yield top, _luma(rows(top, min(top + step, height)))
 
 
-def _exact(samples: Floats) -> Pdq:
-    """Hash and quality from the reference's own samples, in its own order of sums."""
+def _exact(samples: Floats) -> Transform:
+    """The transform of the reference's own samples, in its own order of sums."""
     product = np.cumsum(_DCT[:, :, None] * samples[None, :, :], axis=1)[:, -1, :]
     coefficients: Floats = np.cumsum(product[:, None, :] * _DCT[None, :, :], axis=2)[:, :, -1]
-    median = np.partition(coefficients, 127, axis=None)[127]
-    return Pdq(_bits(coefficients, median), _quality(samples, 0))
-
-
-def _bits(coefficients: Floats, median: np.float32) -> bytes:
-    return np.packbits((coefficients > median).ravel()[::-1]).tobytes()
+    return Transform(coefficients, _quality(samples, 0))
 
 
 def _quality(samples: Floats, slack: float) -> int:
@@ -97,9 +147,9 @@ def _quality(samples: Floats, slack: float) -> int:
 
 def _dct() -> Floats:
     # Rows 1–16: the constant term is left out, so brightness does not count.
-    i, j = np.arange(1, 17)[:, None], np.arange(_SAMPLES)[None, :]
-    scale = np.float64(np.float32(np.sqrt(2.0 / _SAMPLES)))
-    dct: Floats = (scale * np.cos(np.pi / 2.0 / _SAMPLES * i * (2 * j + 1))).astype(np.float32)
+    i, j = np.arange(1, 17)[:, None], np.arange(SAMPLES)[None, :]
+    scale = np.float64(np.float32(np.sqrt(2.0 / SAMPLES)))
+    dct: Floats = (scale * np.cos(np.pi / 2.0 / SAMPLES * i * (2 * j + 1))).astype(np.float32)
     return dct
 
 
@@ -108,35 +158,47 @@ _DCT = _dct()
 
 def _window(length: int) -> tuple[int, int]:
     """How far the box reaches to the left and to the right of its centre."""
-    full = (length + 2 * _SAMPLES - 1) // (2 * _SAMPLES)
+    full = (length + 2 * SAMPLES - 1) // (2 * SAMPLES)
     right = (full + 2) // 2 - 1
     return full - 1 - right, right
 
 
 def _centres(length: int) -> npt.NDArray[np.int64]:
-    return ((np.arange(_SAMPLES) + 0.5) * length / _SAMPLES).astype(np.int64)
+    return ((np.arange(SAMPLES) + 0.5) * length / SAMPLES).astype(np.int64)
 
 
-class _Band(NamedTuple):
+class Band(NamedTuple):
+    """The pixels [start, stop) that go into eight neighbouring samples: float32 (8, stop - start)."""
+
     start: int
     stop: int
     weights: Floats
 
 
-@lru_cache(maxsize=128)
-def _bands(length: int) -> tuple[_Band, ...]:
-    """For each sample the pixels that two box blurs mix into it, and the share of each."""
+@lru_cache(maxsize=16)
+def bands(length: int) -> tuple[Band, ...]:
+    """What two box blurs mix into each of the 64 samples along a side of `length` pixels.
+
+    In groups of eight: fewer products than one a sample, and fewer zeros than one for all.
+    """
     left, right = _window(length)
-    bands = []
-    for centre in _centres(length).tolist():
-        start, stop = max(0, centre - 2 * left), min(length, centre + 2 * right + 1)
-        weights = np.zeros(stop - start)
-        second = range(max(0, centre - left), min(length, centre + right + 1))
-        for middle in second:
-            a, b = max(0, middle - left), min(length, middle + right + 1)
-            weights[a - start : b - start] += 1.0 / (b - a) / len(second)
-        bands.append(_Band(start, stop, weights.astype(np.float32)))
-    return tuple(bands)
+    centre = _centres(length)[:, None]
+    # The second box averages these, each of which is the average of a first box, [begin, end).
+    middle = centre + np.arange(-left, right + 1)
+    inside = (middle >= 0) & (middle < length)
+    begin, end = np.maximum(0, middle - left), np.minimum(length, middle + right + 1)
+    share = (inside / inside.sum(axis=1, keepdims=True)) / np.maximum(end - begin, 1)
+    found = []
+    for first in range(0, SAMPLES, _GROUP):
+        group = slice(first, first + _GROUP)
+        start, stop = int(begin[group][inside[group]].min()), int(end[group][inside[group]].max())
+        # A box is a step up where it begins and a step down where it ends; sums of steps are the weights.
+        steps = np.zeros((_GROUP, stop - start + 1))
+        row = np.nonzero(inside[group])[0]
+        np.add.at(steps, (row, begin[group][inside[group]] - start), share[group][inside[group]])
+        np.add.at(steps, (row, end[group][inside[group]] - start), -share[group][inside[group]])
+        found.append(Band(start, stop, np.cumsum(steps, axis=1)[:, :-1].astype(np.float32)))
+    return tuple(found)
 
 
 def _slack(width: int, height: int) -> float:

@@ -5,14 +5,16 @@ Normalised before anything is hashed: the first frame; the EXIF orientation appl
 and python-threatexchange hash, and so what lists hold. 16 bit keeps the high byte.
 """
 
+import contextlib
 import importlib
 import io
+import itertools
 import logging
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +86,7 @@ _ORIENTATION = 0x0112
 _SCAN, _END = 0xDA, 0xD9
 _MARKER: "re.Pattern[bytes]" = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """The next marker in coded data or between segments (ITU-T T.81, B.1.1.2)."""
+_SCANS: "re.Pattern[bytes]" = re.compile(rb"\xff\xda")  # thrice as fast as bytes.count
 _PILLOW: object = re.compile(r"PIL\.")
 
 
@@ -108,6 +111,16 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
     Raises MediaUndecodable for anything that is not a whole picture in one of the formats and within the
     limits.
     """
+    with opened(data, max_pixels=max_pixels) as image:
+        return upright_rgb(image)
+
+
+@contextlib.contextmanager
+def opened(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Iterator[Image.Image]":
+    """A picture whose header was read, within the limits; nothing is decoded yet.
+
+    Raises MediaUndecodable, for what is met inside the context too.
+    """
     from PIL import Image
 
     _quiet()
@@ -120,32 +133,17 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
                 raise MediaUndecodable(
                     f"the picture is larger than {max_pixels} pixels or {MAX_SIDE} on a side"
                 )
-            image.load()
-            return _rgb(_upright(image))
+            yield image
     except (*_BROKEN, Image.DecompressionBombError) as e:
         # Its own words may hold words from the file.
         raise MediaUndecodable("the bytes are not a picture that can be decoded") from e
 
 
-def _too_many_scans(data: bytes) -> bool:
-    if data.count(bytes((0xFF, _SCAN))) <= MAX_SCANS:
-        return False
-    # What follows the picture, or lies in its metadata, may hold those bytes too.
-    scans, at = 0, 2
-    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)) and found[1][0] != _END:
-        scans += found[1][0] == _SCAN
-        at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
-    return scans > MAX_SCANS
-
-
-def _upright(image: "Image.Image") -> "Image.Image":
+def upright_rgb(image: "Image.Image") -> "Image.Image":
+    """The frame at which an opened picture stands, decoded and normalised."""
     from PIL.Image import Transpose
 
-    try:
-        # After load: the TIFF plug-in turns its pictures itself and then drops the tag.
-        orientation = image.getexif().get(_ORIENTATION)
-    except _BROKEN:
-        return image  # Broken metadata leaves the picture as it lies, as viewers do.
+    image.load()
     turns = {
         2: Transpose.FLIP_LEFT_RIGHT,
         3: Transpose.ROTATE_180,
@@ -155,8 +153,31 @@ def _upright(image: "Image.Image") -> "Image.Image":
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    turn = turns.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+    turn = turns.get(orientation_of(image))
+    return _rgb(image if turn is None else image.transpose(turn))
+
+
+def orientation_of(image: "Image.Image") -> int:
+    """The EXIF orientation (1–8, 1 is upright) of a picture as it lies.
+
+    Ask after it was loaded: the TIFF plug-in turns its pictures itself and then drops the tag.
+    """
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except _BROKEN:
+        return 1  # Broken metadata leaves the picture as it lies, as viewers do.
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _too_many_scans(data: bytes) -> bool:
+    if sum(1 for _ in itertools.islice(_SCANS.finditer(data), MAX_SCANS + 1)) <= MAX_SCANS:
+        return False
+    # What follows the picture, or lies in its metadata, may hold those bytes too.
+    scans, at = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)) and found[1][0] != _END:
+        scans += found[1][0] == _SCAN
+        at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
+    return scans > MAX_SCANS
 
 
 def _rgb(image: "Image.Image") -> "Image.Image":

@@ -40,6 +40,14 @@ class _Settled(Column):
 
 
 @dataclass(frozen=True, slots=True)
+class _Screened(Column):
+    """Whether a distance may be off, as the original was not looked at."""
+
+    def value(self, row: Mapping[Any, Any]) -> Value:
+        return row["error_bound"] is not None
+
+
+@dataclass(frozen=True, slots=True)
 class _State(Column):
     """A case's state. No decision can be recorded yet, so each one is open."""
 
@@ -133,10 +141,18 @@ FLAGS = (
     _integer("distance", "bits between the two hashes; 0 for an exact match"),
     _integer("quality", "PDQ quality of the item, 0 to 100"),
     _integer("threshold", "bits up to which the list matches"),
-    _text("rendition", "what was hashed: the letter of the photo's size, or document"),
+    _text(
+        "rendition",
+        "what decided: the letter of the photo's size, with the number of its first scans where these were all"
+        " that was read, or document",
+    ),
     _text("media_kind", "photo, video, document and so on"),
     _time("posted_at", "when the message was posted"),
     _State("state", "text", "state of the case: open until decisions can be recorded"),
+    _Screened("screened", "boolean", "whether a smaller rendition than the original decided"),
+    _integer(
+        "error_bound", "bits that its distance may be off then, as measured; empty when the original decided"
+    ),
 )
 FLAGS_WITH_ADDRESSES = (
     *FLAGS,

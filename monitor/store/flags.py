@@ -23,7 +23,7 @@ class Sighting(NamedTuple):
     at: datetime
 
 
-_MATCH = ("case_id", "list_version", "algorithm", "distance", "threshold", "quality")
+_MATCH = ("case_id", "list_version", "algorithm", "distance", "threshold", "quality", "error_bound")
 
 
 def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], at: datetime) -> None:
@@ -42,6 +42,7 @@ def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], 
                 distance=match.distance,
                 threshold=match.threshold,
                 quality=match.quality,
+                error_bound=match.error_bound,
             )
             .on_conflict_do_nothing()
         )
@@ -92,18 +93,24 @@ def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:
             distance=row.distance,
             threshold=row.threshold,
             quality=row.quality,
+            error_bound=row.error_bound,
         )
         for row in rows
     )
 
 
 def _spelled(matches: Sequence[Match]) -> str:
-    """Matches in an event's body: list/version/entry/algorithm/distance/threshold/quality, joined by blanks.
+    """Matches in an event's body, joined by blanks:
+    list/version/entry/algorithm/distance/threshold/quality/error bound.
 
-    Names and entries are words, so neither a slash nor a blank occurs in them. No quality is "-".
+    Names and entries are words, so neither a slash nor a blank occurs in them. What is absent is "-".
     """
     return " ".join(
         f"{m.hash_list}/{m.list_version}/{m.entry}/{m.algorithm}/{m.distance}/{m.threshold}"
-        f"/{'-' if m.quality is None else m.quality}"
+        f"/{_number(m.quality)}/{_number(m.error_bound)}"
         for m in matches
     )
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)

@@ -155,6 +155,18 @@ class Reader:
         query = select(media.c.outcome, func.count()).group_by(media.c.outcome)
         return {MediaOutcome(outcome): n for outcome, n in await self.run(_all, query)}
 
+    async def announced_bytes(self) -> int:
+        """Bytes that the items which were fetched have in full, as the platform says."""
+        sizes = (
+            select(func.max(messages.c.size).label("size"))
+            .join(media, media.c.media_id == messages.c.media_id)
+            .where(media.c.fetched > 0)
+            .group_by(messages.c.media_id)
+            .subquery()
+        )
+        [(total,)] = await self.run(_all, select(func.coalesce(func.sum(sizes.c.size), 0)))
+        return int(total)
+
     async def flags_by_list(self) -> dict[str, int]:
         """Flags by the list that they match; a flag that matches two lists counts for both."""
         query = (

@@ -331,6 +331,7 @@ def _match_columns() -> list[Column[Any]]:
         Column("distance", Int, nullable=False),  # bits
         Column("threshold", Int, nullable=False),
         Column("quality", Int),
+        Column("error_bound", Int),  # bits; a smaller rendition than the original decided
     ]
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from telethon.tl import types
 
@@ -130,19 +130,27 @@ def media_ref(media: Any) -> MediaRef | None:
     return MediaRef(kind=_WITHOUT_BYTES.get(type(media), MediaKind.OTHER))
 
 
-def photo_size(photo: Any) -> tuple[str, int, int, int] | None:
-    """Letter, width, height and bytes of a photo's largest rendition; None when it has none."""
-    best: tuple[str, int, int, int] | None = None
+class PhotoSize(NamedTuple):
+    """One size of a photo: its letter, width and height in pixels, bytes; `prefixes` are the byte counts at which
+    its scans end when it is progressive."""
+
+    letter: str
+    width: int
+    height: int
+    size: int
+    prefixes: tuple[int, ...] = ()
+
+
+def photo_sizes(photo: Any) -> list[PhotoSize]:
+    """A photo's renditions in order of their pixels; crops, previews and what has no size of its own left out."""
+    found = []
     for size in photo.sizes:
         if isinstance(size, types.PhotoSizeProgressive):
-            found = (size.type, size.w, size.h, max(size.sizes, default=0))
+            prefixes = tuple(sorted(size.sizes))
+            found.append(PhotoSize(size.type, size.w, size.h, max(prefixes, default=0), prefixes))
         elif isinstance(size, types.PhotoSize):
-            found = (size.type, size.w, size.h, size.size)
-        else:
-            continue
-        if found[0] in PHOTO_SIZES and (best is None or found[1] * found[2] > best[1] * best[2]):
-            best = found
-    return best
+            found.append(PhotoSize(size.type, size.w, size.h, size.size))
+    return sorted((s for s in found if s.letter in PHOTO_SIZES), key=lambda s: s.width * s.height)
 
 
 def profile(
@@ -176,11 +184,11 @@ def _word(value: str) -> str:
 
 
 def _photo(photo: Any) -> MediaRef:
-    size = photo_size(photo) if isinstance(photo, types.Photo) else None
-    if size is None:
+    sizes = photo_sizes(photo) if isinstance(photo, types.Photo) else []
+    if not sizes:
         return MediaRef(kind=MediaKind.PHOTO)
-    _, width, height, count = size
-    return MediaRef(MediaKind.PHOTO, MediaId(photo.id), "image/jpeg", count, width, height)
+    full = sizes[-1]
+    return MediaRef(MediaKind.PHOTO, MediaId(photo.id), "image/jpeg", full.size, full.width, full.height)
 
 
 def _document(document: Any) -> MediaRef:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from monitor.testdc.channel import Channel
 from monitor.testdc.media import File
-from monitor.testdc.pictures import picture
+from monitor.testdc.pictures import picture, snapshot
 from monitor.testdc.posts import Post, User
 from monitor.testdc.world import World
 
@@ -138,10 +138,10 @@ def _pictures(shown: Showcase) -> None:
     """Ordinary pictures, near misses among them, and the listed ones: as they are, recompressed, resized."""
     channel, world = shown.channels["city_pictures"], shown.world
     for number in range(PICTURES):
-        width, height = shown.chance.choice(((480, 360), (400, 300), (360, 480)))
-        photo = world.photo(picture(1000 + number, width, height), dc=1 + number % 2)
+        width, height = shown.chance.choice(((960, 720), (1000, 750), (720, 960)))
+        photo = world.photo(snapshot(1000 + number, width, height), dc=1 + number % 2)
         if number % 10 == 0:
-            channel.album([photo, world.photo(picture(2000 + number, 400, 300))], shown.words())
+            channel.album([photo, world.photo(snapshot(2000 + number, 800, 600))], shown.words())
         else:
             channel.post(shown.words(), media=photo)
     for entry, width, height, quality in (

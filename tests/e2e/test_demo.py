@@ -40,6 +40,8 @@ def test_everything_planted_is_found_and_nothing_else(shown: Path) -> None:
     assert len(summary["channels_joined"]) >= 6
     assert len(summary["channels_refused"]) == len(set(summary["channels_refused"].values())) == 3
     assert summary["media_fetched"] > 200
+    # Of photos that resemble nothing a small size is all that is fetched.
+    assert summary["bytes_in_full"] >= 5 * summary["bytes_fetched"]
     assert all(Path(path).is_file() for path in summary["exports"])
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from telethon.tl import types
 
 from monitor.errors import MediaGone, MediaOnCdn, MediaUnavailable, SessionRevoked, SourceUnavailable
+from monitor.matching import hash_image
 from monitor.model import ChannelId, MediaId, MediaKind, MediaOutcome, MediaRef, MessageId, PendingMedia
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.media import AT_ONCE, CHUNK, PIECES, TRIES, Download, Downloads, References
@@ -55,11 +57,13 @@ class Site:
         self.news.post(media=Embedded(build))
         return made
 
-    async def locate(self, media_id: int, kind: MediaKind = MediaKind.DOCUMENT) -> Download:
+    async def locate(
+        self, media_id: int, kind: MediaKind = MediaKind.DOCUMENT, *, small: bool = False
+    ) -> Download:
         item = MediaId(media_id)
         post = MessageId(self.news.top)
         return await self.downloads.locate(
-            PendingMedia(MediaRef(kind, item), item, ChannelId(self.news.id), post)
+            PendingMedia(MediaRef(kind, item), item, ChannelId(self.news.id), post), small=small
         )
 
     @property
@@ -307,6 +311,50 @@ async def test_a_photo_comes_in_its_largest_size(site: Site) -> None:
     site.news.post(media=photo)
     download = await site.locate(photo.id, MediaKind.PHOTO)
     assert (download.rendition, await whole(download)) == ("y", photo.renditions[-1].data)
+
+
+async def test_a_photo_comes_in_a_small_size_that_stands_for_its_original(site: Site) -> None:
+    photo = site.world.photo(picture(3, 1000, 700), dc=2)
+    site.news.post(media=photo)
+    small = await site.locate(photo.id, MediaKind.PHOTO, small=True)
+    assert (small.rendition, small.original_size) == ("m", (1000, 700))
+    assert await whole(small) == photo.renditions[1].data
+    full = await site.locate(photo.id, MediaKind.PHOTO)
+    assert (full.rendition, full.original_size, await whole(full)) == ("y", None, photo.renditions[-1].data)
+
+
+async def test_a_photo_that_is_small_itself_and_a_file_come_as_they_are(site: Site) -> None:
+    photo = site.world.photo(picture(3, 300, 200))
+    site.news.post(media=photo)
+    download = await site.locate(photo.id, MediaKind.PHOTO, small=True)
+    assert (download.rendition, download.original_size) == ("m", None)
+    made = site.document(b"data")
+    download = await site.locate(made.id, small=True)
+    assert (download.rendition, download.original_size) == ("document", None)
+
+
+async def test_of_a_progressive_photo_the_first_scans_are_read_where_they_are_less(site: Site) -> None:
+    # A strip: its 320 px rendition is too low to tell anything.
+    photo = site.world.photo(picture(3, 1200, 400), progressive=True)
+    site.news.post(media=photo)
+    download = await site.locate(photo.id, MediaKind.PHOTO, small=True)
+    largest = photo.renditions[-1]
+    assert (download.rendition, download.original_size) == ("y:2", (1200, 400))
+    assert await whole(download) == largest.data[: largest.prefixes[1]] + b"\xff\xd9"
+    (asked,) = site.asked
+    assert asked.parameters["limit"] < 2 * largest.prefixes[1]
+    seen, full = (
+        hash_image(data, **size)
+        for data, size in (
+            (
+                await whole(await site.locate(photo.id, MediaKind.PHOTO, small=True)),
+                {"original_size": (1200, 400)},
+            ),
+            (largest.data, {}),
+        )
+    )
+    off = np.frombuffer(seen.pdq, np.uint8) ^ np.frombuffer(full.pdq, np.uint8)
+    assert np.bitwise_count(off).sum() <= 8
 
 
 async def test_closing_in_the_middle_leaves_nothing_behind(site: Site) -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from monitor.confinement import available
-from monitor.decoder import TRIES, WorkerHasher
-from monitor.matching import hash_image
+from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, available
+from monitor.decoder import ITEM_SECONDS, TRIES, WorkerHasher
+from monitor.decoder.wire import Settings
+from monitor.decoder.worker import Worker
+from monitor.matching import MAX_PIXELS, hash_image
 from monitor.model import Algorithm, MediaHashes
 from tests.unit.matching import pictures
 
@@ -28,6 +30,14 @@ def jpeg(width: int = 320, height: int = 240) -> bytes:
     # Made small and enlarged: a large one would take longer to make than to hash.
     photo = Image.fromarray(pictures.photo(1, 320, 240)).resize((width, height))
     photo.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int) -> bytes:
+    """Of a picture that is decoded whole, which takes far longer and more memory than a JPEG."""
+    buffer = io.BytesIO()
+    photo = Image.fromarray(pictures.photo(1, 320, 240)).resize((width, height))
+    photo.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -78,7 +88,7 @@ async def test_a_decoder_that_hangs_is_killed_and_its_item_hashed_by_another() -
 
 
 async def test_what_two_decoders_cannot_do_in_time_is_undecodable_and_the_next_item_is_served() -> None:
-    slow, quick = jpeg(3000, 2000), jpeg(64, 64)
+    slow, quick = png(3000, 2000), jpeg(64, 64)
     async with WorkerHasher(workers=1, seconds=0.05) as hasher:
         found = await hashed(hasher, slow)
         assert found.undecodable
@@ -91,7 +101,7 @@ async def test_what_two_decoders_cannot_do_in_time_is_undecodable_and_the_next_i
 async def test_what_needs_more_memory_than_allowed_is_undecodable_and_the_decoder_lives_on() -> None:
     async with WorkerHasher(workers=1, memory=24 << 20) as hasher:
         before = hasher.processes
-        assert (await hashed(hasher, jpeg(4000, 3000))).undecodable
+        assert (await hashed(hasher, png(4000, 3000))).undecodable
         assert not (await hashed(hasher, jpeg())).undecodable
         assert (hasher.processes, hasher.deaths) == (before, 0)
 
@@ -130,6 +140,30 @@ async def test_an_item_given_up_in_the_middle_leaves_no_answer_for_the_next() ->
                 await task
             found = await hashed(hasher, small)
             assert {h.algorithm: h.value for h in found.hashes}[Algorithm.PDQ] == hash_image(small).pdq
+
+
+async def test_a_decoder_is_told_the_size_of_the_original() -> None:
+    small = Image.fromarray(pictures.photo(2, 320, 240))
+    items = [jpeg(), jpeg(1280, 960)]
+    for name in ("PNG", "WEBP", "GIF", "TIFF", "AVIF"):
+        buffer = io.BytesIO()
+        with contextlib.suppress(KeyError):  # an older Pillow: without AVIF
+            small.save(buffer, name)
+            items.append(buffer.getvalue())
+    several = io.BytesIO()
+    small.resize((800, 600)).save(several, "MPO", save_all=True, append_images=[small])
+    items.append(several.getvalue())
+    settings = Settings(os.getpid(), MAX_PIXELS, DECODER_MEMORY, DECODER_CPU_SECONDS, True)
+    worker = Worker(settings, ITEM_SECONDS * 4)
+    try:
+        for data in items:
+            for size in (None, (2560, 1920), (5, 2000), (1, 1), (65_535, 49_151), (60_000, 45_000)):
+                assert await worker.hash(data, size) == hash_image(data, original_size=size)
+        with pytest.raises(ValueError, match="within 1 and 65535"):
+            await worker.hash(items[0], (0, 65_536))
+        assert worker.deaths == 0
+    finally:
+        await worker.end()
 
 
 PARENT = """

@@ -1,6 +1,7 @@
 """Processes of a running daemon that die, and what they are able to open while they live."""
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -29,8 +30,10 @@ def processes(daemon: "subprocess.Popen[bytes]") -> dict[str, int]:
 
 
 def listed(folder: Path) -> list[dict[str, object]]:
-    """A hash list that nothing is on, so that media is fetched and decoded."""
-    (folder / "list.csv").write_text("pdq,entry\n" + "ab" * 32 + ",e-1\n")
+    """A hash list that nothing is on, so that media is fetched and decoded; long enough for a compiled index."""
+    chance = random.Random(1)
+    rows = (f"{chance.randbytes(32).hex()},e-{number}\n" for number in range(5000))
+    (folder / "list.csv").write_text("pdq,entry\n" + "".join(rows))
     (folder / "list.csv").chmod(0o600)
     terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect"]}
     return [{"name": "one", "file": "list.csv", "algorithm": "pdq", "terms": terms}]

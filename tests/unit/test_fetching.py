@@ -35,6 +35,7 @@ class Piece:
     data: bytes
     size: int
     rendition: str = "document"
+    original_size: tuple[int, int] | None = None
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         await asyncio.sleep(0.01)
@@ -48,7 +49,7 @@ class Shelf:
     items: dict[int, Piece | Exception]
     asked: list[int] = field(default_factory=list)
 
-    async def locate(self, pending: PendingMedia) -> Piece:
+    async def locate(self, pending: PendingMedia, *, small: bool = False) -> Piece:
         self.asked.append(pending.media_id)
         found = self.items[pending.media_id]
         if isinstance(found, Exception):

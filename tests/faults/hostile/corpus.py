@@ -173,6 +173,35 @@ def giant_jpeg(chosen: random.Random) -> bytes:
 
 
 @functools.cache
+def _large_jpegs() -> tuple[bytes, ...]:
+    """Sound JPEGs that are decoded at a smaller scale, several pictures in one and all orientations among them."""
+    made = []
+    large = Image.fromarray(pictures.photo(30, 320, 240)).resize((1203, 901))
+    for number, mode in enumerate(("RGB", "L", "RGB", "L", "CMYK")):
+        exif = Image.Exif()
+        exif[0x0112] = number * 2
+        buffer = io.BytesIO()
+        large.convert(mode).save(buffer, "JPEG", progressive=number > 1, exif=exif, subsampling=number % 3)
+        made.append(buffer.getvalue())
+    buffer = io.BytesIO()
+    large.save(buffer, "MPO", save_all=True, append_images=[large])
+    made.append(buffer.getvalue())
+    # Of the lossless process, which knows no smaller scale.
+    frame = b"\xff\xc3\0\x0b\x08\x04\0\x04\0\x01\x01\x11\0"
+    codes = b"\xff\xc4\0\x14\0\x01" + bytes(16)
+    scan = b"\xff\xda\0\x08\x01\x01\0\x01\0\0"
+    made.append(b"\xff\xd8" + frame + codes + scan + bytes(1024 * 1024 // 8) + b"\xff\xd9")
+    return tuple(made)
+
+
+def large_jpeg(chosen: random.Random) -> bytes:
+    data = bytearray(chosen.choice(_large_jpegs()))
+    for _ in range(chosen.choice((0, 1, 3, 30))):
+        data[chosen.randrange(min(len(data), chosen.choice((700, 10**6))))] ^= 1 << chosen.randrange(8)
+    return bytes(data[: chosen.choice((len(data), len(data), chosen.randrange(len(data))))])
+
+
+@functools.cache
 def _bombs() -> tuple[bytes, ...]:
     """Little files that are large pictures in truth, up to the most that is decoded."""
     made = []
@@ -344,6 +373,7 @@ MAKERS: dict[Maker, float] = {
     giant_tiff: 4,
     giant_webp: 2,
     giant_jpeg: 2,
+    large_jpeg: 3,
     bomb: 0.6,
     text_bomb: 0.5,
     endless_gif: 1,

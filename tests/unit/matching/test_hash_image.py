@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 
 from monitor.errors import MediaUndecodable
 from monitor.matching import ImageHashes, hash_image
@@ -111,6 +111,25 @@ def test_colour_models_are_brought_to_rgb(mode: str, format: str) -> None:
     options = {"quality": 95} if format == "JPEG" else {}
     found = hash_image(saved(rgb.convert(mode), format, **options))
     assert bits_apart(found.pdq, hash_image(saved(rgb)).pdq) <= 10
+
+
+@pytest.mark.parametrize("size", [(300, 200), (900, 700)])
+def test_where_peers_hash_inks_palette_indexes_or_what_lies_on_its_side_it_is_the_picture_that_counts(
+    size: tuple[int, int],
+) -> None:
+    rgb = Image.fromarray(pictures.photo(20, *size))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for data in (
+        saved(rgb.convert("CMYK"), "JPEG", quality=90),
+        saved(rgb.convert("CMYK"), "TIFF"),
+        saved(rgb.quantize(32)),
+        saved(rgb.quantize(32), "GIF"),
+        saved(rgb, exif=exif),
+    ):
+        with Image.open(io.BytesIO(data)) as image:
+            seen = ImageOps.exif_transpose(image).convert("RGB")
+        assert hash_image(data) == hash_image(saved(seen, "BMP"))
 
 
 def test_one_bit_is_black_and_white() -> None:

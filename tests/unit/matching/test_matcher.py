@@ -8,6 +8,7 @@ import pytest
 
 from monitor.errors import HashListError
 from monitor.matching import HashList, ListMatcher, load_list
+from monitor.matching.matcher import MOST
 from monitor.model import Algorithm, Hash, ListAction, Match, MediaHashes, Terms
 from monitor.ports import Matcher
 
@@ -115,6 +116,32 @@ def test_an_entry_with_several_hashes_matches_once_with_its_nearest(make: Any) -
         "a", Algorithm.PDQ, ("e", near(pdq, 20)), ("e", near(pdq, 5)), ("e", near(pdq, 8)), ("f", pdq)
     )
     assert found(ListMatcher([hashes]), item()) == [("a", "f", 0), ("a", "e", 5)]
+
+
+def test_of_a_huge_cluster_only_the_nearest_match_and_others_are_not_swamped(make: Any) -> None:
+    pdq = ITEM[Algorithm.PDQ]
+    cluster = [(f"c{number:04}", near(pdq, 3)) for number in range(500)]
+    copies = [("one", near(pdq, 1, first)) for first in range(200)]
+    hashes = make("a", Algorithm.PDQ, ("far", near(pdq, 9)), *cluster, *copies, ("two", near(pdq, 2)))
+    matches = found(ListMatcher([hashes]), item())
+    assert matches[:3] == [("a", "one", 1), ("a", "two", 2), ("a", "c0000", 3)]
+    assert len(matches) == MOST == 20
+    assert found(ListMatcher([hashes], most=2), item()) == matches[:2]
+    assert len(found(ListMatcher([hashes], most=600), item())) == 503
+
+
+def test_of_entries_with_one_digest_the_first_match(make: Any) -> None:
+    entries = [(f"e{number:03}", ITEM[Algorithm.MD5]) for number in range(99)]
+    matches = found(ListMatcher([make("a", Algorithm.MD5, *entries)]), item())
+    assert matches == [("a", f"e{number:03}", 0) for number in range(MOST)]
+
+
+def test_an_ignored_cluster_takes_from_its_nearest_on(make: Any) -> None:
+    pdq = ITEM[Algorithm.PDQ]
+    good = [("far", near(pdq, 20)), *((f"g{number}", near(pdq, 9)) for number in range(50))]
+    bad = [(f"e{distance}", near(pdq, distance)) for distance in (8, 9, 20)]
+    lists = [make("good", Algorithm.PDQ, *good, action="ignore"), make("a", Algorithm.PDQ, *bad)]
+    assert found(ListMatcher(lists), item()) == [("a", "e8", 8)]
 
 
 def test_one_hash_may_stand_under_several_entries(make: Any) -> None:

@@ -50,7 +50,7 @@ DESIGN = {
         forwards, replies, reactions, media_id, media_kind, mime, size, width, height, duration, media_outcome,
         restriction, source, account""",
     "flags": """flag_id, case_id, raised_at, hash_list, list_version, entry, algorithm, distance, quality,
-        threshold, rendition, media_kind, posted_at, state""",
+        threshold, rendition, media_kind, posted_at, state, screened, error_bound""",
     "channels": """channel_id, username, created_at, participants, verified, scam, fake, linked_channel_id,
         state, reason, authorization, valid_until""",
 }
@@ -195,6 +195,8 @@ async def test_flags_come_without_addresses(store: SqlStore, database: Path, tmp
         "media_kind": "photo",
         "posted_at": "2026-11-01T12:00:01Z",
         "state": "open",
+        "screened": False,
+        "error_bound": None,
     }
 
 

@@ -1,0 +1,117 @@
+"""`monitor hash FILE…`: hashes of local files, computed here; nothing is kept, and no file leaves this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.frame import JsonOption, command, out, print_json
+
+if TYPE_CHECKING:
+    from monitor.model import MediaHashes
+    from monitor.ports import Hasher
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+
+@command
+def hash(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files of any kind.")],
+    json: JsonOption = False,
+) -> None:
+    """MD5, SHA-1 and SHA-256 of files; of pictures also PDQ, pHash and dHash.
+
+    Pictures are decoded in a process that can do nothing else, where the system has such. A file that cannot be
+    read is named on standard error, and the others are hashed all the same.
+    """
+    import asyncio
+
+    if not asyncio.run(_all(files, json)):
+        raise typer.Exit(2)
+
+
+async def _all(files: list[Path], json: bool) -> bool:
+    """Print each file's hashes as soon as they are there; whether all could be read."""
+    from monitor.decoder import WorkerHasher
+
+    readable = True
+    async with WorkerHasher(workers=1, required=False) as hasher:
+        for path in files:
+            try:
+                row = await _one(path, hasher)
+            except OSError as e:
+                typer.echo(f"monitor: {path}: {e.strerror}; name files that can be read", err=True)
+                readable = False
+                continue
+            if json:
+                print_json([row])
+            else:
+                _show(row)
+    return readable
+
+
+async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
+    from monitor.errors import MediaEmpty
+
+    hashing, size = hasher.start(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            size += len(chunk)
+            await hashing.feed(chunk)
+    try:
+        found = await hashing.finish()
+    except MediaEmpty:
+        found = None
+    values = {} if found is None else {hash.algorithm.value: hash.value.hex() for hash in found.hashes}
+    return {
+        "file": str(path),
+        "bytes": size,
+        **{name: values.get(name) for name in ("md5", "sha1", "sha256", "pdq")},
+        "pdq_quality": None if found is None else found.quality,
+        **{name: values.get(name) for name in ("phash", "dhash")},
+        "width": None if found is None else found.width,
+        "height": None if found is None else found.height,
+        "outcome": _outcome(found),
+    }
+
+
+def _outcome(found: "MediaHashes | None") -> str:
+    from monitor.matching import MIN_QUALITY
+
+    if found is None:
+        return "empty"
+    if found.undecodable:
+        return "undecodable"
+    if found.quality is None:
+        return "no_picture"
+    return "low_quality" if found.quality < MIN_QUALITY else "hashed"
+
+
+_MEANING = {
+    "empty": "empty: there is nothing to hash",
+    "undecodable": "says that it is a picture, and cannot be read as one: digests alone",
+    "no_picture": "no picture that is read here: digests alone",
+    "low_quality": "a picture that shows too little for its perceptual hashes to be compared",
+}
+
+
+def _show(row: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Text(str(row["file"]), style="bold")
+    size = f"  {row['bytes']:,} bytes"
+    head.append(
+        size if row["width"] is None else f"{size}, {row['width']} × {row['height']}", style="not bold"
+    )
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2))
+    for name in ("md5", "sha1", "sha256", "pdq", "phash", "dhash"):
+        if row[name] is not None:
+            quality = f"  quality {row['pdq_quality']}" if name == "pdq" else ""
+            table.add_row(f"  {name}", f"{row[name]}{quality}")
+    if row["outcome"] in _MEANING:
+        table.add_row("  note", _MEANING[row["outcome"]])
+    console = out()
+    console.print(head, soft_wrap=True)
+    console.print(table)

@@ -1,0 +1,99 @@
+"""`monitor lists …`: the hash lists that the configuration names."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.frame import ConfigOption, JsonOption, command, out, print_json, read_config
+
+if TYPE_CHECKING:
+    from monitor.model import Hash, Match
+
+app = typer.Typer(help="Hash lists: look hashes up.", no_args_is_help=True)
+
+
+@app.command()
+@command
+def match(
+    hashes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="HASH…",
+            help="Hex digits, such as monitor hash prints; pdq:… or sha256:… where the length does not tell.",
+        ),
+    ],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Which entries of which list a hash matches, within each list's threshold; nearest first.
+
+    64 digits are looked up as PDQ and as SHA-256, 16 as pHash and as dHash. Lists to be ignored are named too.
+    """
+    from monitor.matching import ListMatcher
+    from monitor.model import MediaHashes
+    from monitor.prepare import read_list
+
+    wanted = [(text, _read(text)) for text in hashes]
+    settings = read_config(config)
+    matcher = ListMatcher([read_list(settings, entry) for entry in settings.hash_lists])
+    actions = {entry.name: entry.action.value for entry in settings.hash_lists}
+    for text, values in wanted:
+        found = matcher.look_up(MediaHashes(tuple(values)))
+        rows = [_facts(text, match) | {"action": actions[match.hash_list]} for match in found]
+        if json:
+            print_json(rows)
+        else:
+            _show(text, rows, len(actions))
+
+
+def _read(text: str) -> "list[Hash]":
+    """The hashes that a word may be. Raises InputError."""
+    from monitor.errors import InputError
+    from monitor.model import Algorithm, Hash
+
+    name, colon, digits = text.rpartition(":")
+    try:
+        value = bytes.fromhex(digits)
+        algorithms = [Algorithm(name)] if colon else list(Algorithm)
+    except ValueError:
+        raise InputError(
+            f"{text[:80]}: not hex digits, or no algorithm that is known: {', '.join(Algorithm)}"
+        ) from None
+    found = [Hash(algorithm, value) for algorithm in algorithms if algorithm.size == len(value)]
+    if not found:
+        sizes = ", ".join(f"{algorithm} {algorithm.size * 2}" for algorithm in algorithms)
+        raise InputError(f"{text[:80]}: {len(value) * 2} hex digits; there are {sizes}")
+    return found
+
+
+def _facts(text: str, found: "Match") -> dict[str, Any]:
+    return {
+        "hash": text,
+        "algorithm": found.algorithm.value,
+        "hash_list": found.hash_list,
+        "list_version": found.list_version,
+        "entry": found.entry,
+        "distance": found.distance,
+        "threshold": found.threshold,
+    }
+
+
+def _show(text: str, rows: list[dict[str, Any]], lists: int) -> None:
+    from rich.table import Table
+
+    console = out()
+    console.print(text, style="bold", soft_wrap=True)
+    if not rows:
+        console.print(f"  no match in {lists} list{'' if lists == 1 else 's'}")
+        return
+    table = Table("  list", "action", "entry", "algorithm", "distance", "threshold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            f"  {row['hash_list']}",
+            row["action"],
+            row["entry"],
+            row["algorithm"],
+            f"{row['distance']} bits" if row["threshold"] else "exact",
+            f"{row['threshold']}",
+        )
+    console.print(table)

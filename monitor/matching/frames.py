@@ -1,0 +1,40 @@
+"""A moving picture → some of its frames."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from monitor.errors import MediaUndecodable
+from monitor.matching.picture import MAX_PIXELS, opened, upright_rgb
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST_FRAMES = 8
+"""Frames looked at, unless the caller says otherwise."""
+
+_MOVING = {"GIF", "WEBP", "PNG", "AVIF"}
+"""The further pictures of the others are pages, small copies or gain maps."""
+_BUDGET = 200_000_000
+"""Pixels that may be decoded on the way to the last frame: most formats must go through all before it."""
+_A_FRAME = 50_000
+"""Pixels in whose time a frame is taken up, however small it is."""
+
+
+def frames(data: bytes, *, most: int = MOST_FRAMES, max_pixels: int = MAX_PIXELS) -> "Iterator[Image.Image]":
+    """Up to `most` frames, evenly spread from the first on, upright RGB; of a still picture the one it has.
+
+    Of a picture that is very long only the beginning is looked at. Raises MediaUndecodable where a frame is
+    broken, after those before it.
+    """
+    with opened(data, max_pixels=max_pixels) as image:
+        width, height = image.size
+        count = int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+        reached = max(1, min(count, _BUDGET // (width * height + _A_FRAME)))
+        wanted = {number * reached // most for number in range(most)}
+        for position in range(max(wanted) + 1):
+            image.seek(position)
+            # A frame may reach beyond the canvas and make it larger.
+            if image.width * image.height > max_pixels:
+                raise MediaUndecodable(f"a frame is larger than {max_pixels} pixels")
+            if position in wanted:
+                yield upright_rgb(image)
