@@ -15,7 +15,6 @@ from monitor.matching.buckets import (
     LANES,
     QUERY_AT,
     SPAN_SHARE,
-    TRIED_SHARE,
     Bits,
     Buckets,
     Found,
@@ -28,7 +27,7 @@ from monitor.matching.intrinsics import lowest, near, ones, prefetch
 
 U8, U16, U32, I64, U64 = np.uint8, np.uint16, np.uint32, np.int64, np.uint64
 
-BESIDE = "2604fb8bfb00801a"
+BESIDE = "b85f331cf6255509"
 """Digest of buckets.py and intrinsics.py, which a test compares. Asking whether what it cached is still true,
 numba looks at this file alone; so a change of those must be a change of this.
 """
@@ -163,7 +162,7 @@ def _compare(
 
 def _find(
     words: Any, halves: Any, starts: Any, entries: Any, nexts: Any,
-    masks: Any, limits: Any, firsts: Any, radii: Any,
+    masks: Any, limits: Any, firsts: Any, radii: Any, most_tried: Any,
     removed: Any, tail: Any, queries: Any, asked: Any, begin: Any, resume: Any, radius: Any, most: Any, out: Any,
 ) -> Any:  # fmt: skip
     """Answer the queries from `begin` on, as far as `out` has room; the first by a scan from entry `resume` on,
@@ -195,7 +194,7 @@ def _find(
                     prefetch(nexts, U64(j), start + U64(LANES))
             by_scan = total > rows // U64(SPAN_SHARE)
         if not by_scan:
-            most_tried, tried, holding = rows // U64(TRIED_SHARE), U64(0), 0
+            tried, holding = 0, 0
             for j in range(chunks):
                 following = asked[query, j + 1 if j + 1 < chunks else 0]
                 for a in range(firsts[j], firsts[j + 1]):
@@ -210,7 +209,7 @@ def _find(
                             holding += 1
                         at += U64(LANES)
                         if holding >= _HELD or (at >= stop and a + 1 == len(masks)):
-                            tried += U64(holding)
+                            tried += holding
                             taken, wrong = _compare(
                                 words, halves, entries, radii, removed, queries, asked, query,
                                 within, held, holding, most, out, count, taken,
@@ -276,7 +275,7 @@ _BITS, _HASHES, _HALVES = _array(types.uint8, 1), _array(types.uint64, 2), _arra
 _NUMBERS, _RUN = _array(types.int64, 1), _array(types.uint16, 1)
 _FIND = types.UniTuple(types.int64, 4)(
     *(_HASHES, _HALVES, _array(types.uint32, 2), _array(types.uint32, 2), _HALVES),
-    *(_RUN, _RUN, _NUMBERS, _NUMBERS),
+    *(_RUN, _RUN, _NUMBERS, _NUMBERS, types.int64),
     *(_BITS, _HASHES, _HASHES, _HALVES, types.int64, types.int64, types.int64, types.int64),
     _array(types.uint64, 1, written=True),
 )
@@ -316,7 +315,7 @@ class Compiled:
             out = np.empty(len(queries) * most or _ROOM, np.uint64)
             begin, resume, count, wrong = self._find(
                 *(buckets.words, buckets.halves, buckets.starts, buckets.entries, buckets.nexts),
-                *(plan.masks, plan.limits, plan.firsts, plan.radii),
+                *(plan.masks, plan.limits, plan.firsts, plan.radii, plan.most_tried(len(buckets.words))),
                 *(removed, tail, queries, asked, begin, resume, radius, most, out),
             )
             damage += wrong
