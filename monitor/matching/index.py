@@ -239,10 +239,8 @@ class HashIndex:
         try:
             # A threading.Thread would have this addition wait until it runs: milliseconds on a busy machine.
             _thread.start_new_thread(self._sort_in, (done,))
-        except (
-            RuntimeError
-        ):  # Where no thread may be started additions stay in the tail: slower, and as exact.
-            self._sorting = None
+        except RuntimeError:
+            self._sorting = None  # where no thread may be started, additions stay in the tail: as exact
 
     def _sort_in(self, done: threading.Event) -> None:
         """Build the buckets anew beside the old ones, additions included, and put them in their place."""
@@ -263,10 +261,8 @@ class HashIndex:
                         self._sorting = None
         finally:
             with self._changes:
-                if (
-                    self._sorting is done
-                ):  # after a failure, for want of memory say: the next addition tries again
-                    self._sorting = None
+                if self._sorting is done:
+                    self._sorting = None  # it failed, for want of memory say: the next addition tries again
             done.set()
             atexit.unregister(done.wait)
 
