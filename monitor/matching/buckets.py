@@ -39,8 +39,11 @@ PROBE_COST = 32
 """Hashes that a scan compares in the time in which one bucket is looked up."""
 SPAN_SHARE = 2
 """Entries in the buckets looked up, as a share of the list, above which a scan takes less: 1/2."""
-TRIED_SHARE = 64
-"""Entries whose hashes are fetched, as a share of the list, above which a scan takes less: 1/64."""
+TRIED_SHARE = 1 / 256
+"""Entries whose hashes are fetched, as a share of the list, above which a scan takes less; fetching one takes as
+long as comparing some 30 in order, so that a query never takes much more than a scan."""
+MOST_SHARE = 1 / 96
+"""As many may be expected of a random list, for larger radii, before a scan is the better choice at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +70,7 @@ class Buckets:
         if not chunks or probes(chunks, radius) * PROBE_COST > len(self.words):
             return NOWHERE
         plan = _plan(chunks, radius)
-        # Half as much again by chance is not worth starting for.
-        return plan if plan.share * TRIED_SHARE * 1.5 <= 1 else NOWHERE
+        return plan if plan.share <= MOST_SHARE else NOWHERE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +87,10 @@ class Plan:
     firsts: npt.NDArray[np.int64]
     radii: npt.NDArray[np.int64]
     share: float
+
+    def most_tried(self, rows: int) -> int:
+        """Of a list of so many hashes, how many may go on before a scan takes less."""
+        return int(rows * max(TRIED_SHARE, 1.3 * self.share))
 
 
 NOWHERE = Plan(

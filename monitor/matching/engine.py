@@ -43,7 +43,7 @@ def backend() -> str:
 
 def _compiled(cached: bool) -> Engine | None:
     try:
-        from monitor.matching.kernels import Compiled
+        from monitor.matching.compiled import Compiled
     except ImportError:
         return None
     try:

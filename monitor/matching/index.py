@@ -1,5 +1,7 @@
 """Exact search for near hashes: every entry within a radius, none missed."""
 
+import _thread
+import atexit
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +87,7 @@ class HashIndex:
         self._changes = threading.Lock()
         # Additions are written beyond the end of what any query sees.
         self._space = state.tail
-        self._sorting: threading.Thread | None = None
+        self._sorting: threading.Event | None = None
 
     @classmethod
     def build(cls, values: Values, *, max_radius: int = 31, engine: Engine | None = None) -> "HashIndex":
@@ -203,9 +205,9 @@ class HashIndex:
 
     def settle(self) -> None:
         """Wait until additions that are being sorted in are."""
-        thread = self._sorting
-        if thread is not None:
-            thread.join()
+        done = self._sorting
+        if done is not None:
+            done.wait()
 
     def _found(self, queries: Values, radius: int, most: int) -> Hits:
         if not 0 <= radius <= self.max_radius:
@@ -233,19 +235,18 @@ class HashIndex:
         return words
 
     def _start_sorting(self) -> None:
-        thread = threading.Thread(target=self._sort_in, name="index")
-        self._sorting = thread
+        done = self._sorting = threading.Event()
         try:
-            thread.start()
-        except (
-            RuntimeError
-        ):  # Where no thread may be started additions stay in the tail: slower, and as exact.
-            self._sorting = None
+            # A threading.Thread would have this addition wait until it runs: milliseconds on a busy machine.
+            _thread.start_new_thread(self._sort_in, (done,))
+        except RuntimeError:
+            self._sorting = None  # where no thread may be started, additions stay in the tail: as exact
 
-    def _sort_in(self) -> None:
+    def _sort_in(self, done: threading.Event) -> None:
         """Build the buckets anew beside the old ones, additions included, and put them in their place."""
+        atexit.register(done.wait)  # the interpreter must not end below a kernel
         try:
-            while True:
+            while self._sorting is done:
                 old = self._state
                 words = np.concatenate([old.buckets.words, old.tail])
                 words.flags.writeable = False
@@ -258,10 +259,12 @@ class HashIndex:
                     self._state = _State(new.buckets, tail, now.removed, new.engine)
                     if len(tail) <= LONGEST_TAIL:
                         self._sorting = None
-                        return
-        except BaseException:
-            self._sorting = None  # The next addition tries again.
-            raise
+        finally:
+            with self._changes:
+                if self._sorting is done:
+                    self._sorting = None  # it failed, for want of memory say: the next addition tries again
+            done.set()
+            atexit.unregister(done.wait)
 
 
 def _built(words: Words, tail: Words, removed: Bits, engine: Engine | None) -> _State:

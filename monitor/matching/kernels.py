@@ -1,41 +1,30 @@
-"""The compiled engine: numba kernels that release the interpreter lock. Importing this module imports numba.
+"""Kernels of the compiled engine, for numba, which they import: how buckets are filled and searched.
 
-Signatures are declared, read-only wherever nothing is written, so that a memory-mapped list never causes a
-second compilation. What may come from a file is not believed: a bucket or an entry beyond its array is
-counted as damage and skipped.
+What may come from a file is not believed: a bucket or an entry beyond its array is counted as damage and
+skipped.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import njit
 
 from monitor.matching.buckets import (
     DISTANCE_AT,
     LANES,
     QUERY_AT,
     SPAN_SHARE,
-    TRIED_SHARE,
-    Bits,
-    Buckets,
-    Found,
-    Plan,
-    Words,
-    count_removed,
-    room,
 )
 from monitor.matching.intrinsics import lowest, near, ones, prefetch
 
 U8, U16, U32, I64, U64 = np.uint8, np.uint16, np.uint32, np.int64, np.uint64
 
-BESIDE = "2604fb8bfb00801a"
+BESIDE = "b85f331cf6255509"
 """Digest of buckets.py and intrinsics.py, which a test compares. Asking whether what it cached is still true,
 numba looks at this file alone; so a change of those must be a change of this.
 """
 _HELD = 64
 """Candidates fetched together, so that their reads of memory overlap."""
-_ROOM = 1 << 13
-"""Hits that a kernel gives at once."""
 _CHUNK_AT = U64(48)
 _POSITION = U64((1 << 48) - 1)
 
@@ -161,9 +150,9 @@ def _compare(
     return taken, damage
 
 
-def _find(
+def find(
     words: Any, halves: Any, starts: Any, entries: Any, nexts: Any,
-    masks: Any, limits: Any, firsts: Any, radii: Any,
+    masks: Any, limits: Any, firsts: Any, radii: Any, most_tried: Any,
     removed: Any, tail: Any, queries: Any, asked: Any, begin: Any, resume: Any, radius: Any, most: Any, out: Any,
 ) -> Any:  # fmt: skip
     """Answer the queries from `begin` on, as far as `out` has room; the first by a scan from entry `resume` on,
@@ -195,7 +184,7 @@ def _find(
                     prefetch(nexts, U64(j), start + U64(LANES))
             by_scan = total > rows // U64(SPAN_SHARE)
         if not by_scan:
-            most_tried, tried, holding = rows // U64(TRIED_SHARE), U64(0), 0
+            tried, holding = 0, 0
             for j in range(chunks):
                 following = asked[query, j + 1 if j + 1 < chunks else 0]
                 for a in range(firsts[j], firsts[j + 1]):
@@ -210,7 +199,7 @@ def _find(
                             holding += 1
                         at += U64(LANES)
                         if holding >= _HELD or (at >= stop and a + 1 == len(masks)):
-                            tried += U64(holding)
+                            tried += holding
                             taken, wrong = _compare(
                                 words, halves, entries, radii, removed, queries, asked, query,
                                 within, held, holding, most, out, count, taken,
@@ -244,7 +233,7 @@ def _find(
     return len(queries), 0, count, damage
 
 
-def _sort(halves: Any, removed: Any, starts: Any, entries: Any, nexts: Any) -> Any:
+def sort(halves: Any, removed: Any, starts: Any, entries: Any, nexts: Any) -> Any:
     """Fill the buckets: a counting sort for each chunk. `starts` comes as zeros."""
     rows, chunks = U64(len(halves)), halves.shape[1]
     for row in range(rows):
@@ -266,69 +255,3 @@ def _sort(halves: Any, removed: Any, starts: Any, entries: Any, nexts: Any) -> A
                 starts[j, moving] = U32(at + U64(1))
                 entries[j, at] = U32(row)
                 nexts[j, at] = halves[row, following]
-
-
-def _array(kind: Any, dimensions: int, *, written: bool = False) -> Any:
-    return types.Array(kind, dimensions, "C", readonly=not written)
-
-
-_BITS, _HASHES, _HALVES = _array(types.uint8, 1), _array(types.uint64, 2), _array(types.uint16, 2)
-_NUMBERS, _RUN = _array(types.int64, 1), _array(types.uint16, 1)
-_FIND = types.UniTuple(types.int64, 4)(
-    *(_HASHES, _HALVES, _array(types.uint32, 2), _array(types.uint32, 2), _HALVES),
-    *(_RUN, _RUN, _NUMBERS, _NUMBERS),
-    *(_BITS, _HASHES, _HASHES, _HALVES, types.int64, types.int64, types.int64, types.int64),
-    _array(types.uint64, 1, written=True),
-)
-_SORT = types.void(
-    *(_HALVES, _BITS, _array(types.uint32, 2, written=True), _array(types.uint32, 2, written=True)),
-    _array(types.uint16, 2, written=True),
-)
-
-
-class Compiled:
-    """The kernels, compiled here and now. `cached`: by way of files that numba keeps beside this one or in the
-    user's cache folder, where it can; otherwise no file is opened for writing. Raises what numba raises where
-    it cannot compile.
-    """
-
-    name = "numba"
-
-    def __init__(self, *, cached: bool) -> None:
-        self._find = _compiled(_find, _FIND, cached)
-        self._sort = _compiled(_sort, _SORT, cached)
-
-    def sort(self, words: Words, removed: Bits) -> Buckets:
-        """See Engine."""
-        buckets = room(words, len(words) - count_removed(removed, len(words)))
-        self._sort(buckets.halves, removed, buckets.starts, buckets.entries, buckets.nexts)
-        return buckets
-
-    def find(
-        self, buckets: Buckets, plan: Plan, removed: Bits, tail: Words, queries: Words, radius: int, most: int
-    ) -> tuple[Found, bool]:
-        """See Engine."""
-        asked = queries.view(np.uint16)
-        most = min(most, len(buckets.words) + len(tail))
-        parts: list[Found] = []
-        begin, resume, damage = 0, 0, 0
-        while True:
-            out = np.empty(len(queries) * most or _ROOM, np.uint64)
-            begin, resume, count, wrong = self._find(
-                *(buckets.words, buckets.halves, buckets.starts, buckets.entries, buckets.nexts),
-                *(plan.masks, plan.limits, plan.firsts, plan.radii),
-                *(removed, tail, queries, asked, begin, resume, radius, most, out),
-            )
-            damage += wrong
-            parts.append(out[:count])
-            if begin == len(queries):
-                return (np.concatenate(parts) if len(parts) > 1 else parts[0]), not damage
-
-
-def _compiled(kernel: Any, signature: Any, cached: bool) -> Any:
-    if cached:
-        try:
-            return njit(signature, nogil=True, cache=True)(kernel)
-        except (OSError, RuntimeError):
-            pass  # There is no folder that numba can write to.
-    return njit(signature, nogil=True)(kernel)

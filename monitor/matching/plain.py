@@ -7,7 +7,6 @@ from monitor.matching.buckets import (
     DISTANCE_AT,
     QUERY_AT,
     SPAN_SHARE,
-    TRIED_SHARE,
     Bits,
     Buckets,
     Found,
@@ -83,7 +82,7 @@ def _candidates(buckets: Buckets, plan: Plan, query: Words) -> tuple[Numbers | N
     at = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts) + start[probe]
     following = np.roll(asked, -1)[chunk[probe]]
     near = np.bitwise_count(buckets.nexts[chunk[probe], at] ^ following) <= plan.limits[probe]
-    if np.count_nonzero(near) > rows // TRIED_SHARE:
+    if np.count_nonzero(near) > plan.most_tried(rows):
         return None, not wrong.any()
     entries = np.unique(buckets.entries[chunk[probe[near]], at[near]]).astype(np.int64)
     known = entries < rows

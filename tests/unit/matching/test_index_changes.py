@@ -1,5 +1,7 @@
 """Additions and removals, in one thread and in several; save and open keep them."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -107,6 +109,18 @@ def test_what_changes_while_additions_are_sorted_in_is_kept() -> None:
     wanted = [entry for entry in range(9_850) if entry not in (8_000, 9_001, 9_501)]
     assert index.search(hashes, 0).entry.tolist() == wanted
     assert (len(index), len(index._state.buckets.words)) == (9_847, 9_500)
+
+
+def test_a_program_that_ends_while_additions_are_sorted_in_ends_well() -> None:
+    program = (
+        "import numpy as np\n"
+        "from monitor.matching import HashIndex\n"
+        "index = HashIndex.build(np.random.default_rng(1).integers(0, 256, (300_000, 32), dtype=np.uint8))\n"
+        "index.add(np.zeros((10_001, 32), np.uint8))\n"
+        "assert index._sorting is not None\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_removed_entry_is_never_found_again_and_its_number_not_given_again(tmp_path: Path) -> None:
