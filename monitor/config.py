@@ -328,12 +328,15 @@ class Perceptual(Section):
 
 
 class Matching(Section):
-    """Thresholds by algorithm; bits that the radius is wider by when a photo's small size is looked at."""
+    """Thresholds by algorithm; bits that the radius is wider by when a photo's small size is looked at;
+    media items that one entry may match within an hour before its flags are held back.
+    """
 
     pdq: Perceptual = Perceptual(max_distance=31, min_quality=50)
     phash: Perceptual = Perceptual(max_distance=8)
     dhash: Perceptual = Perceptual(max_distance=8)
     screen_margin: Annotated[int, Field(ge=0, le=64)] = 16
+    flood_guard: Annotated[int, Field(ge=1)] = 100
 
 
 class Video(Section):

@@ -684,6 +684,8 @@ class EventType(enum.StrEnum):
     SIGNED_IN = "signed_in"
     PSEUDONYM_KEY_ROTATED = "pseudonym_key_rotated"
     RESCAN_REQUESTED = "rescan_requested"
+    ENTRY_QUARANTINED = "entry_quarantined"
+    ENTRY_RELEASED = "entry_released"
 
 
 Scalar = str | int | bool | None

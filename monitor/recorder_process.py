@@ -60,7 +60,7 @@ async def _record(config: Config, pipe: Pipe, held: Cord, progress: Progress) ->
     """Serve the store. Raises the error that the collector named."""
     named: list[MonitorError] = []
     notices = Notices(progress=progress, failed=named.append, working=lambda: cord.say(cord.WORKING))
-    async with open_store(config.database) as store:
+    async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
         stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
         # What was made so far stays: the garbage collector need not walk through it ever again.
         gc.freeze()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
     from monitor.reloading import Changes
-    from monitor.store import ChannelStatus
+    from monitor.store import ChannelStatus, Quarantined
     from monitor.store.sums import Sums
 
 NAMED = 5
@@ -108,9 +108,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described)
+    warnings = concerns(channels, sums, described, quarantined)
     if json:
         print_json(
             [
@@ -159,6 +159,7 @@ class _State(NamedTuple):
     flags: dict[str, int]
     conducts: "list[Conduct]"
     sums: "dict[ChannelId, Sums]"
+    quarantined: "list[Quarantined]"
 
 
 async def _read(config: "Config") -> _State:
@@ -172,6 +173,7 @@ async def _read(config: "Config") -> _State:
             await reader.flags_by_list(),
             [await reader.conduct(account.name) for account in config.accounts],
             {sums.channel_id: sums for sums in await reader.coverage()},
+            await reader.quarantined(),
         )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from monitor.model import ChannelId
-    from monitor.store import ChannelStatus
+    from monitor.store import ChannelStatus, Quarantined
     from monitor.store.sums import Sums
 
 
@@ -13,6 +13,7 @@ def concerns(
     channels: "Sequence[ChannelStatus]",
     sums: "Mapping[ChannelId, Sums]",
     accounts: Sequence[Mapping[str, Any]],
+    quarantined: "Sequence[Quarantined]" = (),
 ) -> list[str]:
     """One sentence for each thing that is not as it should be; none when all is well."""
     from monitor.model import AccountState, ChannelState
@@ -37,4 +38,9 @@ def concerns(
             )
         if channel.state is ChannelState.STOPPED and channel.reason is not None:
             said.append(f"{channel.username}: stopped: {channel.reason.explanation}")
+    for held in quarantined:
+        said.append(
+            f"list {held.hash_list}: entry {held.entry} matched {held.items:,} items, and its flags are held back; "
+            "look, then: monitor lists release"
+        )
     return said

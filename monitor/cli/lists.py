@@ -4,12 +4,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.frame import ConfigOption, JsonOption, command, out, print_json, read_config
+from monitor.cli.frame import (
+    ConfigOption,
+    JsonOption,
+    OperatorOption,
+    command,
+    minute,
+    moment,
+    operator,
+    out,
+    print_json,
+    read_config,
+)
 
 if TYPE_CHECKING:
-    from monitor.model import Hash, Match
+    from pathlib import Path
 
-app = typer.Typer(help="Hash lists: look hashes up.", no_args_is_help=True)
+    from monitor.model import Hash, Match
+    from monitor.store import Quarantined
+
+app = typer.Typer(help="Hash lists: look hashes up; entries in quarantine.", no_args_is_help=True)
 
 
 @app.command()
@@ -44,6 +58,66 @@ def match(
             print_json(rows)
         else:
             _show(text, rows, len(actions))
+
+
+@app.command()
+@command
+def quarantine(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Entries that matched so many items within an hour that their flags are held back until a person releases them."""
+    import asyncio
+
+    settings = read_config(config)
+    held = asyncio.run(_held(settings.database)) if settings.database.exists() else []
+    if json:
+        print_json(
+            {"hash_list": h.hash_list, "entry": h.entry, "since": moment(h.since), "media": h.items}
+            for h in held
+        )
+        return
+    if not held:
+        typer.echo("no entry is in quarantine")
+        return
+    from rich.table import Table
+
+    table = Table("list", "entry", "since (UTC)", "media", box=None, pad_edge=False)
+    for h in held:
+        table.add_row(h.hash_list, h.entry, minute(h.since), f"{h.items:,}")
+    out().print(table)
+
+
+@app.command()
+@command
+def release(
+    name: Annotated[str, typer.Argument(metavar="LIST", help="The list's name.")],
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The entry, as lists quarantine shows it.")],
+    acting: OperatorOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take an entry out of quarantine: the flags that were held back are raised, and further ones as ever."""
+    import asyncio
+
+    from monitor.errors import InputError
+    from monitor.prepare import now
+    from monitor.store import open_store
+
+    settings = read_config(config)
+    who = operator(settings, acting)
+    if not settings.database.exists():
+        raise InputError(f"{settings.database}: there is no store yet; monitor run makes it")
+
+    async def released() -> int:
+        async with open_store(settings.database) as store:
+            return await store.release(name, entry, who, now())
+
+    raised = asyncio.run(released())
+    typer.echo(f"{name}/{entry} released; {raised:,} flags raised")
+
+
+async def _held(database: "Path") -> "list[Quarantined]":
+    from monitor.store import open_reader
+
+    async with open_reader(database) as reader:
+        return await reader.quarantined()
 
 
 def _read(text: str) -> "list[Hash]":

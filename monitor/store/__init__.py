@@ -1,7 +1,16 @@
 """Rows: one schema, one writer with whole transactions, readers apart."""
 
-from monitor.store.reader import ChannelStatus, Reader, Row
+from monitor.store.reader import ChannelStatus, Quarantined, Reader, Row
 from monitor.store.rescans import Rescanned
 from monitor.store.store import SqlStore, open_reader, open_store
 
-__all__ = ["ChannelStatus", "Reader", "Rescanned", "Row", "SqlStore", "open_reader", "open_store"]
+__all__ = [
+    "ChannelStatus",
+    "Quarantined",
+    "Reader",
+    "Rescanned",
+    "Row",
+    "SqlStore",
+    "open_reader",
+    "open_store",
+]

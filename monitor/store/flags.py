@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from monitor.model import Algorithm, ChannelId, EventType, Match, MediaId, MessageId, Scalar
 from monitor.store import events
@@ -24,6 +24,11 @@ class Sighting(NamedTuple):
 
 
 _MATCH = ("case_id", "list_version", "algorithm", "distance", "threshold", "quality", "error_bound")
+_COUNTING = (
+    select(*media_matches.c[_MATCH])
+    .join(cases, cases.c.case_id == media_matches.c.case_id)
+    .where(media_matches.c.media_id == bindparam("media"), cases.c.quarantined_at.is_(None))
+)
 
 
 def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], at: datetime) -> None:
@@ -52,6 +57,9 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
     """Raise the flags that are not there yet, each with its event; returns how many were new."""
     raised = 0
     for channel_id, message_id, media_id, media_kind, at in sightings:
+        found = conn.execute(_COUNTING, {"media": media_id}).mappings().all()
+        if not found:
+            continue  # all its entries are in quarantine
         key = {"channel_id": channel_id, "message_id": message_id, "media_id": media_id}
         rendition = conn.execute(select(media.c.rendition).where(media.c.media_id == media_id)).scalar_one()
         flag_id = conn.execute(
@@ -62,8 +70,7 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
         ).scalar_one_or_none()
         if flag_id is None:
             continue
-        found = conn.execute(select(*media_matches.c[_MATCH]).where(media_matches.c.media_id == media_id))
-        conn.execute(insert(flag_matches), [{**row, "flag_id": flag_id} for row in found.mappings()])
+        conn.execute(insert(flag_matches), [{**row, "flag_id": flag_id} for row in found])
         body: dict[str, Scalar] = {
             **key,
             "flag_id": flag_id,
@@ -74,6 +81,16 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
         events.append(conn, salt, EventType.FLAG_RAISED, body, at)
         raised += 1
     return raised
+
+
+def complete(conn: Connection, items: Sequence[MediaId]) -> None:
+    """Add to the flags of these items the matches that they lack: those of entries that were in quarantine."""
+    for media_id in items:
+        found = conn.execute(_COUNTING, {"media": media_id}).mappings().all()
+        raised = conn.execute(select(flags.c.flag_id).where(flags.c.media_id == media_id)).scalars().all()
+        rows = [{**row, "flag_id": flag_id} for flag_id in raised for row in found]
+        if rows:
+            conn.execute(insert(flag_matches).on_conflict_do_nothing(), rows)
 
 
 def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:

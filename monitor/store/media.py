@@ -27,7 +27,7 @@ from monitor.model import (
     MessageId,
     PendingMedia,
 )
-from monitor.store import flags
+from monitor.store import flags, quarantine
 from monitor.store.columns import to_micros
 from monitor.store.engine import executemany, insert, lookup
 from monitor.store.events import Salt
@@ -136,7 +136,7 @@ def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list
     ]
 
 
-def examined(conn: Connection, salt: Salt, result: Examined) -> int:
+def examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined) -> int:
     """Settle one item; see `ports.Store.examined`."""
     if (result.outcome is MediaOutcome.MATCH) != bool(result.matches):
         raise ValueError("an item has matches when, and only when, its outcome is a match")
@@ -155,13 +155,27 @@ def examined(conn: Connection, salt: Salt, result: Examined) -> int:
     if settled.rowcount == 0 or result.outcome is not MediaOutcome.MATCH:
         return 0
     flags.keep_matches(conn, result.media_id, result.matches, result.at)
+    quarantine.guard(conn, salt, result.media_id, most_an_hour, result.at)
+    return raise_on(conn, salt, result.media_id, result.at)
+
+
+def released(conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime) -> int:
+    """End an entry's quarantine and raise what it held back; the number of new flags. Raises InputError."""
+    items = quarantine.release(conn, salt, hash_list, entry, operator, at)
+    raised = sum(raise_on(conn, salt, media_id, at) for media_id in items)
+    flags.complete(conn, items)
+    return raised
+
+
+def raise_on(conn: Connection, salt: Salt, media_id: MediaId, at: datetime) -> int:
+    """Raise the flags of one item on all messages that carry it; the number of new ones."""
     m = messages.c
     carriers = conn.execute(
         select(m.channel_id, m.message_id, m.media_id, m.media_kind)
-        .where(m.media_id == result.media_id)
+        .where(m.media_id == media_id)
         .order_by(m.channel_id, m.message_id)
     ).all()
-    return flags.raise_flags(conn, salt, [flags.Sighting(*carrier, result.at) for carrier in carriers])
+    return flags.raise_flags(conn, salt, [flags.Sighting(*carrier, at) for carrier in carriers])
 
 
 def _was_elsewhere(conn: Connection, result: Examined) -> bool:

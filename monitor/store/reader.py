@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,7 +30,17 @@ from monitor.store import accounts, budgets, engine, migrate, queries, rescans, 
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of, following
 from monitor.store.rescans import Rescanned
-from monitor.store.schema import cases, channels, coverage, events, flag_matches, flags, media, messages
+from monitor.store.schema import (
+    cases,
+    channels,
+    coverage,
+    events,
+    flag_matches,
+    flags,
+    media,
+    media_matches,
+    messages,
+)
 from monitor.store.sums import Sums
 
 P = ParamSpec("P")
@@ -66,6 +76,15 @@ async def reading(path: Path, busy_timeout: float) -> AsyncIterator["Reader"]:
         yield Reader(path, connections)
     finally:
         await connections.dispose()
+
+
+class Quarantined(NamedTuple):
+    """An entry of a list whose flags are held back, since when, and how many media items it has matched."""
+
+    hash_list: str
+    entry: str
+    since: datetime
+    items: int
 
 
 class Reader:
@@ -176,6 +195,18 @@ class Reader:
             .order_by(cases.c.hash_list)
         )
         return dict(await self.run(_all, query))
+
+    async def quarantined(self) -> list[Quarantined]:
+        """Entries whose flags are held back, oldest first."""
+        items = func.count(media_matches.c.media_id.distinct())
+        query = (
+            select(cases.c.hash_list, cases.c.entry, cases.c.quarantined_at, items)
+            .join(media_matches, media_matches.c.case_id == cases.c.case_id)
+            .where(cases.c.quarantined_at.is_not(None))
+            .group_by(cases.c.case_id)
+            .order_by(cases.c.quarantined_at, cases.c.case_id)
+        )
+        return [Quarantined(*row) for row in await self.run(_all, query)]
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -318,6 +318,8 @@ cases = _table(
     Column("hash_list", Text, nullable=False),
     Column("entry", Text, nullable=False),
     Column("opened_at", Time, nullable=False),
+    Column("quarantined_at", Time),  # the flood guard holds its flags back
+    Column("released_at", Time),
     UniqueConstraint("hash_list", "entry"),
     *map(word, ("hash_list", "entry")),
 )
@@ -340,6 +342,7 @@ media_matches = _table(
     Column("media_id", Int, ForeignKey("media.media_id", ondelete="CASCADE"), nullable=False),
     *_match_columns(),
     PrimaryKeyConstraint("media_id", "case_id", "list_version", "algorithm"),
+    Index("ix_media_matches_case_id", "case_id"),
     word("list_version"),
     one_of("algorithm", Algorithm),
     keyed=True,

@@ -57,15 +57,22 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process that writes."""
+FLOOD_GUARD = 100
+"""Media items that one entry may match within an hour."""
 
 
 @asynccontextmanager
 async def open_store(
-    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT, salt: Salt = os.urandom
+    path: str | os.PathLike[str],
+    *,
+    busy_timeout: float = BUSY_TIMEOUT,
+    salt: Salt = os.urandom,
+    flood_guard: int = FLOOD_GUARD,
 ) -> AsyncIterator["SqlStore"]:
     """The store in the SQLite database at `path`, created (0600, its folders 0700) or upgraded if needed.
 
-    `busy_timeout` in seconds; `salt` gives the random bytes of events. Raises StoreBusy, StoreCorrupt (also
+    `busy_timeout` in seconds; `salt` gives the random bytes of events; `flood_guard` is the number of media items
+    that one entry may match within an hour before its flags are held back. Raises StoreBusy, StoreCorrupt (also
     for a database of a newer version), StoreUnavailable.
     """
     path = Path(path)
@@ -76,7 +83,7 @@ async def open_store(
             async with writing.begin() as conn:
                 await conn.run_sync(migrate.upgrade, path)
         async with reading(path, busy_timeout) as reader:
-            store = SqlStore(path, writing, reader, salt)
+            store = SqlStore(path, writing, reader, salt, flood_guard)
             try:
                 yield store
             finally:
@@ -103,11 +110,14 @@ async def open_reader(
 class SqlStore:
     """`ports.Store` over SQLAlchemy. `reader` sees what is committed."""
 
-    def __init__(self, path: Path, writing: AsyncEngine, reader: Reader, salt: Salt) -> None:
+    def __init__(
+        self, path: Path, writing: AsyncEngine, reader: Reader, salt: Salt, flood_guard: int = FLOOD_GUARD
+    ) -> None:
         self.reader = reader
         self._path = path
         self._writing = writing
         self._salt = salt
+        self._flood_guard = flood_guard
         self._version = __version__
         self._one_at_a_time = asyncio.Lock()
         self._running: set[asyncio.Task[object]] = set()
@@ -166,7 +176,14 @@ class SqlStore:
         return await self.reader.run(media.pending, channels, limit)
 
     async def examined(self, outcome: Examined) -> int:
-        return await self._write(media.examined, self._salt, outcome)
+        return await self._write(media.examined, self._salt, self._flood_guard, outcome)
+
+    async def release(self, hash_list: str, entry: str, operator: str, at: datetime) -> int:
+        """End an entry's quarantine by a person's word and raise the flags that it held back; how many are new.
+
+        Raises InputError when the entry is in none.
+        """
+        return await self._write(media.released, self._salt, hash_list, entry, operator, at)
 
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._write(lists.loaded, self._salt, version, at)

@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "streams": set(),
     "yaml_lines": {"errors"},
     "secrets": {"errors"},
+    "config_edit": {"errors"},
     "config": {"errors", "model", "secrets", "yaml_lines"},
     "fetching": FREE,
     "pipeline": ADAPTER | {"fetching"},

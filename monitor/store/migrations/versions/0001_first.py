@@ -107,6 +107,8 @@ def upgrade() -> None:
         sa.Column("hash_list", Text, nullable=False),
         sa.Column("entry", Text, nullable=False),
         sa.Column("opened_at", Int, nullable=False),
+        sa.Column("quarantined_at", Int),
+        sa.Column("released_at", Int),
         sa.PrimaryKeyConstraint("case_id"),
         sa.UniqueConstraint("hash_list", "entry"),
         *map(word, ("hash_list", "entry")),
@@ -248,6 +250,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
         keyed=True,
     )
+    op.create_index("ix_media_matches_case_id", "media_matches", ["case_id"])
     table(
         "messages",
         sa.Column("channel_id", Int, nullable=False),
