@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ENOUGH = 180
 """Values along the shorter side of a plane, at least, when a picture is decoded at a smaller scale. From there on
-PDQ is on average a bit or less from the whole picture's, and 6 at most (of quality 50 and more); with 150 it is 2.5 and 8."""
+PDQ is on average a bit or less from the whole picture's, and 6 at most; with 150 it is 2.5 and 8. Of pictures
+of quality 50 and more."""
 
 _SCALES = (8, 4, 2)
 
