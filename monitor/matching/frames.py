@@ -27,14 +27,18 @@ def frames(data: bytes, *, most: int = MOST_FRAMES, max_pixels: int = MAX_PIXELS
     broken, after those before it.
     """
     with opened(data, max_pixels=max_pixels) as image:
-        width, height = image.size
         count = int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
-        reached = max(1, min(count, _BUDGET // (width * height + _A_FRAME)))
-        wanted = {number * reached // most for number in range(most)}
-        for position in range(max(wanted) + 1):
+        wanted = positions(count, image.width * image.height, most)
+        for position in range(wanted[-1] + 1):
             image.seek(position)
             # A frame may reach beyond the canvas and make it larger.
             if image.width * image.height > max_pixels:
                 raise MediaUndecodable(f"a frame is larger than {max_pixels} pixels")
             if position in wanted:
                 yield upright_rgb(image)
+
+
+def positions(count: int, pixels: int, most: int) -> list[int]:
+    """Which of `count` frames of so many pixels each are looked at, ascending; 0 is always among them."""
+    reached = max(1, min(count, _BUDGET // (pixels + _A_FRAME)))
+    return sorted({number * reached // most for number in range(most)})

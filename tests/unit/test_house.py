@@ -62,7 +62,6 @@ LIBRARIES = {
     "PIL": {"matching", "testdc"},
     "imagehash": {"matching"},
     "numba": {"matching"},
-    "simplejpeg": {"matching"},
     "av": {"matching"},
     "starlette": {"console"},
 }
