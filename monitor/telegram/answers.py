@@ -62,6 +62,20 @@ class Outcome:
         return self.value
 
 
+async def apart(closing: Any) -> None:
+    """Wait until Telethon has closed something, whatever comes of it. A cancellation is heard once that is done.
+
+    Telethon waits for tasks that it has cancelled, and takes a cancellation that reaches it there for theirs: in
+    the caller's own task it would be lost, and the caller would go on.
+    """
+    task = asyncio.ensure_future(settled(closing))
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
 async def settled(pending: Any) -> Outcome:
     """Await; turn Telethon's cancelling of its own futures into a value."""
     try:

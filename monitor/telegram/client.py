@@ -9,6 +9,7 @@ differences of updates on its own (docs/decisions/0003): nothing is asked about 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from telethon.errors.common import AuthKeyNotFound
 from monitor import __version__
 from monitor.errors import FatalError, FloodWait, SessionRevoked, SourceUnavailable
 from monitor.model import AccountReason, AccountState, Conduct
-from monitor.telegram.answers import listen, method, note_pause, note_state, settled
+from monitor.telegram.answers import apart, listen, method, note_pause, note_state, settled
 from monitor.telegram.failures import map_error
 from monitor.telegram.politeness import PATIENCE, Politeness
 from monitor.telegram.reach import proxy, trust
@@ -31,6 +32,8 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that a request may take, beyond any pause that the platform asks for."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
+LAST_SECOND = 2**31
+"""Unix seconds from which on a message id, 2 ** 32 to the second, no longer fits into its 64 bits with a sign."""
 KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds to wait before each further attempt with an auth key that the platform says it does not know."""
 
@@ -157,11 +160,10 @@ class Connection:
     async def close(self) -> None:
         """Disconnect; what was pending is cancelled."""
         await self.attached.aclose()
-        with contextlib.suppress(Exception):
-            await self.client.disconnect()
-        self._lost.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._lost
+        try:
+            await apart(self.client.disconnect())
+        finally:
+            self._lost.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -183,6 +185,10 @@ async def connect(
     its key is lost, FloodWait and AccountFrozen when it may not connect now.
     """
     politeness = politeness or Politeness(Conduct(session.account), {})
+    if time.time() >= LAST_SECOND:
+        raise SourceUnavailable(
+            "this machine's clock is beyond January 2038, where the protocol's numbers end; set it"
+        )
     try:
         client = await _reached(session, credentials, endpoint, sink, key_pauses, politeness, signed_in)
     except FatalError as e:
@@ -279,13 +285,18 @@ async def _connected(
     Client._config = None
     asked = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            await client.connect()
+        connecting = asyncio.ensure_future(settled(client.connect()))
+        try:
+            await asyncio.wait({connecting}, timeout=ANSWER_TIMEOUT)
+            if not connecting.done():
+                raise TimeoutError
+            connecting.result().unwrap()
+        finally:
+            connecting.cancel()
         listen(politeness, client, asked)
     except BaseException as e:
         listen(politeness, client, asked)
-        with contextlib.suppress(Exception):
-            await client.disconnect()
+        await apart(client.disconnect())
         with contextlib.suppress(Exception):
             # It keeps the error too; one that nobody takes ends in the log, with its traceback.
             async with asyncio.timeout(1):

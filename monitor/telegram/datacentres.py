@@ -17,6 +17,7 @@ from telethon.tl import functions
 from telethon.tl.alltlobjects import LAYER
 
 from monitor.errors import MonitorError, SessionRevoked, SourceUnavailable
+from monitor.telegram.answers import apart
 from monitor.telegram.client import CONNECT_TIMEOUT, Connection
 
 
@@ -30,11 +31,10 @@ class _Link:
     lost: "asyncio.Future[None]"
 
     async def close(self) -> None:
-        with contextlib.suppress(Exception):
-            await self.sender.disconnect()
-        self.lost.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.lost
+        try:
+            await apart(self.sender.disconnect())
+        finally:
+            self.lost.cancel()
 
 
 class DataCentres:
@@ -101,8 +101,7 @@ class DataCentres:
                 home=False,
             )
         except BaseException:
-            with contextlib.suppress(Exception):
-                await sender.disconnect()
+            await apart(sender.disconnect())
             raise
         return _Link(sender, asyncio.ensure_future(_ended(sender)))
 

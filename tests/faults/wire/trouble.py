@@ -43,6 +43,8 @@ PAUSES = (2, 20, 55, 90, 400, 1500)
 """Seconds of flood waits: waited out in place, planned for, and longer than anybody waits."""
 STEPS = (3600.0, -3600.0, 10 * 365 * 86_400.0, -10 * 365 * 86_400.0)
 """Seconds by which the machine's clock is set wrong."""
+FARTHEST = 10 * 365 * 86_400.0 + 3600.0
+"""Seconds by which it is wrong at most: the protocol cannot number a message beyond January 2038."""
 YEAR = 365 * 86_400.0
 
 
@@ -208,7 +210,7 @@ class Trouble:
     # -- the machine
 
     async def clock_step(self, chance: random.Random) -> None:
-        self.clock.step += chance.choice(STEPS)
+        self.clock.step += chance.choice([s for s in STEPS if abs(self.clock.step + s) <= FARTHEST])
         self.say(f"the clock is {self.clock.step / 3600:+.0f} h wrong")
         if chance.random() < 0.5:
             await asyncio.sleep(chance.uniform(1, 1200))
