@@ -1,5 +1,7 @@
 """Telethon's errors → ours, in this one place. Only codes and names travel, never a foreign message."""
 
+import struct
+
 from telethon import errors
 from telethon.errors.common import AuthKeyNotFound, InvalidBufferError, SecurityError
 
@@ -46,6 +48,8 @@ _PASSING = (
     EOFError,
     OSError,
     TimeoutError,
+    # A clock set beyond January 2038 while connected: no message can be numbered. `connect` says so.
+    struct.error,
     EOFError,
 )
 _REFUSED = {
