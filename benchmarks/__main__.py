@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import confinement, downloads, hashing, searching, startup, steady, throughput
+from benchmarks import confinement, downloads, hashing, photos, searching, startup, steady, throughput
 from benchmarks.table import show
 
 if __name__ == "__main__":
@@ -12,6 +12,7 @@ if __name__ == "__main__":
         *hashing.measure(),
         *searching.measure(full="--full" in sys.argv[1:]),
         downloads.measure(),
+        *photos.measure(),
         confinement.measure(),
         *steady.measure(),
     ]

@@ -58,6 +58,11 @@ async def direct(folder: Path, number: int) -> tuple[int, float]:
 async def _signed_in(folder: Path, name: str) -> Prepared:
     path = folder / f"config-{name}.yaml"
     path.write_text(f"state_dir: state-{name}\n" + (folder / "config.yaml").read_text())
+    return await signed_in(path)
+
+
+async def signed_in(path: Path) -> Prepared:
+    """A configuration whose account is signed in at the data centre."""
     config = load(path)
     prepared = prepare(config)
     session = StoredSession("main")

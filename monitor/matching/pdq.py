@@ -27,8 +27,8 @@ SAMPLES = 64
 LEAST_SIDE = 5
 """Below it the reference gives no hash: all bits 0, quality 0."""
 _GROUP = 8
-_STRIP = 1 << 18
-"""Pixels held as floats at a time."""
+_STRIP = 1 << 17
+"""Pixels held as floats at a time; more would make one product large enough for BLAS to start threads (plane.ALONE)."""
 
 
 class Transform(NamedTuple):

@@ -6,6 +6,7 @@ whole picture's sums are composed with an interpolation from what there is: one 
 Hashing the small picture as it is would be another picture's hash, by ten bits of PDQ on average.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ from monitor.matching.small import DHASH_COLUMNS, DHASH_ROWS, PHASH_SIDE
 LONGEST = 2560
 """Values along a side of a plane: bounds what a matrix, and the cache of them, can take (1 MB, 32 MB)."""
 
+ALONE = 1 << 18
+"""Multiplications in one product at most: from there on numpy's BLAS starts threads, which costs more than a
+picture takes and, where several threads hash, all of what they gain. They cannot be switched off from here, but
+for the whole program."""
+_GROUP = 8
+"""Rows of weights that share one product: neighbours, so that all of them are zero over most of the plane."""
 _LOBES = 3
 _SHARPEN = 1 / 24
 """The mean over a cell differs from its centre's value by 1/24 of the second difference."""
@@ -59,13 +66,37 @@ class Samples(NamedTuple):
 def samples_of(plane: Plane) -> Samples:
     """The values of the whole picture, from one product."""
     down, across = _weights(plane.down, DHASH_ROWS), _weights(plane.across, DHASH_COLUMNS)
-    rows = down @ plane.values.astype(np.float32)
-    last = SAMPLES + PHASH_SIDE
-    return Samples(
-        rows[:SAMPLES] @ across[:SAMPLES].T,
-        _grey(rows[SAMPLES:last] @ across[SAMPLES:last].T),
-        _grey(rows[last:] @ across[last:].T),
+    values = plane.values.astype(np.float32)
+    pdq, phash, dhash = (
+        _weighed(_weighed(values, rows).T, columns).T for rows, columns in zip(down, across, strict=True)
     )
+    return Samples(np.ascontiguousarray(pdq), _grey(phash), _grey(dhash))
+
+
+class _Group(NamedTuple):
+    """Weights of a few neighbouring rows: float32 (rows, stop - start) for the values from `start` to `stop`."""
+
+    start: int
+    stop: int
+    weights: Floats
+
+
+def _weighed(values: Floats, groups: Sequence[_Group]) -> Floats:
+    """The weighted sums of rows of `values`, one row for each row of weights, in products of ALONE at most."""
+    width = values.shape[1]
+    weighed = np.empty((sum(len(group.weights) for group in groups), width), np.float32)
+    first = 0
+    for start, stop, weights in groups:
+        last = first + len(weights)
+        step = max(1, ALONE // weights.size)
+        for column in range(0, width, step):
+            np.matmul(
+                weights,
+                values[start:stop, column : column + step],
+                out=weighed[first:last, column : column + step],
+            )
+        first = last
+    return weighed
 
 
 def _grey(values: Floats) -> Pixels:
@@ -73,13 +104,23 @@ def _grey(values: Floats) -> Pixels:
 
 
 @lru_cache(maxsize=32)
-def _weights(axis: Axis, dhash: int) -> Floats:
-    """float32 (64 + 32 + dhash, points): the share of each value of the plane in each value to be read."""
-    rows = np.concatenate([_blurred(axis), _resized(axis, PHASH_SIDE), _resized(axis, dhash)])
+def _weights(axis: Axis, dhash: int) -> tuple[tuple[_Group, ...], ...]:
+    """For PDQ, pHash and dHash: the share of each value of the plane in each value to be read."""
+    return tuple(
+        tuple(_groups(axis, rows))
+        for rows in (_blurred(axis), _resized(axis, PHASH_SIDE), _resized(axis, dhash))
+    )
+
+
+def _groups(axis: Axis, rows: npt.NDArray[np.float64]) -> Iterator[_Group]:
     if axis.averaged and axis.points > 1:
         beside = np.pad(rows, ((0, 0), (1, 1)), mode="edge")
         rows = rows - _SHARPEN * (beside[:, 2:] - 2 * rows + beside[:, :-2])
-    return rows.astype(np.float32)
+    for first in range(0, len(rows), _GROUP):
+        some = rows[first : first + _GROUP].astype(np.float32)
+        used = np.flatnonzero(some.any(axis=0))
+        start, stop = int(used[0]), int(used[-1]) + 1
+        yield _Group(start, stop, np.ascontiguousarray(some[:, start:stop]))
 
 
 def _blurred(axis: Axis) -> npt.NDArray[np.float64]:

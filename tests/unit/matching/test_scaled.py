@@ -1,7 +1,10 @@
 """Large JPEGs from a coarse plane, and renditions hashed as the original they stand for."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -13,7 +16,7 @@ from PIL import Image
 from monitor.errors import MediaUndecodable
 from monitor.matching import MAX_SIDE, hash_image
 from monitor.matching.pdq import bands
-from monitor.matching.plane import Axis, _weights
+from monitor.matching.plane import Axis, _weighed, _weights
 from monitor.matching.scaled import ENOUGH, jpeg_plane, stands_for
 from tests.unit.matching import pictures
 from tests.unit.matching.test_hash_image import bits_apart, saved
@@ -149,7 +152,10 @@ def test_means_are_not_taken_for_the_values_in_their_middle() -> None:
     exact = np.concatenate([band.weights @ wave[band.start : band.stop] for band in bands(length)])
     means = wave.reshape(-1, step).mean(axis=1)
     axis = Axis(length, len(means), step, averaged=True)
-    as_means, as_values = (_weights(each, 8)[:64] @ means for each in (axis, axis._replace(averaged=False)))
+    column = means.astype(np.float32)[:, None]
+    as_means, as_values = (
+        _weighed(column, _weights(each, 8)[0])[:, 0] for each in (axis, axis._replace(averaged=False))
+    )
     assert np.abs(as_means - exact).max() * 4 < np.abs(as_values - exact).max()
 
 
@@ -248,3 +254,32 @@ def test_the_smallest_renditions_have_hashes(size: tuple[int, int]) -> None:
 def test_an_original_too_small_for_pdq_has_no_bits_as_always() -> None:
     found = hash_image(saved(big(14, (60, 30)).resize((3, 2))), original_size=(6, 4))
     assert (found.pdq, found.pdq_quality, found.width) == (bytes(32), 0, 6)
+
+
+def test_hashing_leaves_numpys_own_threads_idle() -> None:
+    # Counted by the system, in a process without any limit in its environment.
+    code = """
+import os
+from monitor.matching import hash_image, warm_up
+from monitor.testdc.pictures import picture
+warm_up()
+files = [picture(1, 800, 600), picture(1, 1280, 960), picture(1, 640, 480, kind="PNG")]
+def beside():
+    whole = []
+    for thread in os.listdir("/proc/self/task"):
+        if int(thread) != os.getpid():
+            with open(f"/proc/self/task/{thread}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            whole.append(int(fields[11]) + int(fields[12]))
+    return sum(whole)
+before = beside()
+for _ in range(40):
+    for data in files:
+        hash_image(data)
+        hash_image(data, original_size=(2560, 1920))
+print(beside() - before)
+"""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert int(done.stdout) <= 2  # hundredths of a second
