@@ -136,10 +136,14 @@ def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list
     ]
 
 
-def examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined) -> int:
-    """Settle one item; see `ports.Store.examined`."""
+def check(result: Examined) -> None:
+    """Raises ValueError for an outcome that contradicts itself."""
     if (result.outcome is MediaOutcome.MATCH) != bool(result.matches):
         raise ValueError("an item has matches when, and only when, its outcome is a match")
+
+
+def examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined) -> int:
+    """Settle one item; see `ports.Store.examined`."""
     if result.outcome is MediaOutcome.GONE and _was_elsewhere(conn, result):
         return 0
     settled = conn.execute(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -120,7 +120,8 @@ class SqlStore:
         self._flood_guard = flood_guard
         self._version = __version__
         self._one_at_a_time = asyncio.Lock()
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._outcomes: list[tuple[Examined, asyncio.Future[int]]] = []
 
     async def session(self, account: str) -> SessionState | None:
         return await self.reader.session(account)
@@ -176,7 +177,35 @@ class SqlStore:
         return await self.reader.run(media.pending, channels, limit)
 
     async def examined(self, outcome: Examined) -> int:
-        return await self._write(media.examined, self._salt, self._flood_guard, outcome)
+        media.check(outcome)
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._outcomes.append((outcome, done))
+        if len(self._outcomes) == 1:
+            self._keep(asyncio.create_task(self._settle(), name="store:examined"))
+        return await asyncio.shield(done)
+
+    async def _settle(self) -> None:
+        """Settle all items that have come by the time the store is free, in one transaction: most of the cost of
+        one is the disk's."""
+        group: list[tuple[Examined, asyncio.Future[int]]] = []
+
+        def settle(conn: Connection) -> list[int]:
+            group.extend(self._outcomes)
+            self._outcomes.clear()
+            return [media.examined(conn, self._salt, self._flood_guard, outcome) for outcome, _ in group]
+
+        try:
+            raised = await self._transaction(settle)
+        except BaseException as e:
+            failed = group or self._outcomes.copy()
+            if not group:
+                self._outcomes.clear()
+            for _, done in failed:
+                done.set_exception(e)
+                done.exception()  # looked at: the caller that would have got it may be gone
+            return
+        for (_, done), flags in zip(group, raised, strict=True):
+            done.set_result(flags)
 
     async def release(self, hash_list: str, entry: str, operator: str, at: datetime) -> int:
         """End an entry's quarantine by a person's word and raise the flags that it held back; how many are new.
@@ -235,9 +264,12 @@ class SqlStore:
         A caller that is cancelled leaves at once; the transaction is the store's own task, and ends whole.
         """
         task = asyncio.create_task(self._transaction(work, *args, **kwargs), name=f"store:{work.__name__}")
+        self._keep(task)
+        return await asyncio.shield(task)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._running.add(task)
         task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
 
     async def _transaction(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -248,7 +280,7 @@ class SqlStore:
                 async with self._writing.begin() as conn:
                     return await conn.run_sync(work, *args, **kwargs)
 
-    def _ended(self, task: asyncio.Task[object]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # looked at: the caller that would have got it may be gone
