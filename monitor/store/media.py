@@ -136,26 +136,54 @@ def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list
     ]
 
 
+_SETTLED = (
+    update(media)
+    .where(media.c.media_id == bindparam("item"), media.c.outcome != MediaOutcome.MATCH.value)
+    .values(
+        outcome=bindparam("outcome"),
+        settled_at=bindparam("settled_at"),
+        fetched=media.c.fetched + bindparam("bytes"),
+        rendition=bindparam("rendition"),
+    )
+)
+
+
 def check(result: Examined) -> None:
     """Raises ValueError for an outcome that contradicts itself."""
     if (result.outcome is MediaOutcome.MATCH) != bool(result.matches):
         raise ValueError("an item has matches when, and only when, its outcome is a match")
 
 
-def examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined) -> int:
-    """Settle one item; see `ports.Store.examined`."""
+def settle(conn: Connection, salt: Salt, most_an_hour: int, results: Sequence[Examined]) -> list[int]:
+    """Settle items, and how many flags each raises; see `ports.Store.examined`.
+
+    What neither matched nor is gone, which is nearly everything, goes in one statement.
+    """
+    plain = [r for r in results if r.outcome not in (MediaOutcome.MATCH, MediaOutcome.GONE)]
+    if plain:
+        conn.execute(_SETTLED, [_outcome_row(result) for result in plain])
+    return [
+        0
+        if r.outcome not in (MediaOutcome.MATCH, MediaOutcome.GONE)
+        else _examined(conn, salt, most_an_hour, r)
+        for r in results
+    ]
+
+
+def _outcome_row(result: Examined) -> dict[str, Any]:
+    return {
+        "item": result.media_id,
+        "outcome": result.outcome.value,
+        "settled_at": result.at,
+        "bytes": result.fetched,
+        "rendition": result.rendition,
+    }
+
+
+def _examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined) -> int:
     if result.outcome is MediaOutcome.GONE and _was_elsewhere(conn, result):
         return 0
-    settled = conn.execute(
-        update(media)
-        .where(media.c.media_id == result.media_id, media.c.outcome != MediaOutcome.MATCH.value)
-        .values(
-            outcome=result.outcome.value,
-            settled_at=result.at,
-            fetched=media.c.fetched + result.fetched,
-            rendition=result.rendition,
-        )
-    )
+    settled = conn.execute(_SETTLED, _outcome_row(result))
     if settled.rowcount == 0 or result.outcome is not MediaOutcome.MATCH:
         return 0
     flags.keep_matches(conn, result.media_id, result.matches, result.at)

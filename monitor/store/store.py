@@ -192,7 +192,7 @@ class SqlStore:
         def settle(conn: Connection) -> list[int]:
             group.extend(self._outcomes)
             self._outcomes.clear()
-            return [media.examined(conn, self._salt, self._flood_guard, outcome) for outcome, _ in group]
+            return media.settle(conn, self._salt, self._flood_guard, [outcome for outcome, _ in group])
 
         try:
             raised = await self._transaction(settle)
