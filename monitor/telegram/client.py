@@ -32,6 +32,8 @@ ANSWER_TIMEOUT = 60.0
 """Seconds that a request may take, beyond any pause that the platform asks for."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that one attempt at connecting may take."""
+CLOCK_LOOK, CLOCK_STEP = 1.0, 30.0
+"""Seconds between two looks at the machine's clock while connecting, and by which it is not just slow or fast."""
 LAST_SECOND = 2**31
 """Unix seconds from which on a message id, 2 ** 32 to the second, no longer fits into its 64 bits with a sign."""
 KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
@@ -247,6 +249,26 @@ async def _reached(
             await asyncio.sleep(pause)
 
 
+async def _answered(connecting: Any) -> None:
+    """Wait for the platform's first answer. Raises TimeoutError when it takes too long.
+
+    It is not waited for when the clock is set meanwhile: Telethon would go on from the message ids of the clock
+    before, and repeat each message as often as the platform refuses it.
+    """
+    loop = asyncio.get_running_loop()
+    began, ahead = loop.time(), time.time() - loop.time()
+    task = asyncio.ensure_future(settled(connecting))
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=CLOCK_LOOK)
+            late = loop.time() - began > ANSWER_TIMEOUT
+            if not task.done() and (late or abs(time.time() - loop.time() - ahead) > CLOCK_STEP):
+                raise TimeoutError
+        task.result().unwrap()
+    finally:
+        task.cancel()
+
+
 async def _connected(
     session: StoredSession,
     credentials: Credentials,
@@ -285,14 +307,7 @@ async def _connected(
     Client._config = None
     asked = asyncio.get_running_loop().time()
     try:
-        connecting = asyncio.ensure_future(settled(client.connect()))
-        try:
-            await asyncio.wait({connecting}, timeout=ANSWER_TIMEOUT)
-            if not connecting.done():
-                raise TimeoutError
-            connecting.result().unwrap()
-        finally:
-            connecting.cancel()
+        await _answered(client.connect())
         listen(politeness, client, asked)
     except BaseException as e:
         listen(politeness, client, asked)
