@@ -29,7 +29,7 @@ app = typer.Typer(help="Hash lists: look hashes up; entries in quarantine.", no_
 @app.command()
 @command
 def match(
-    hashes: Annotated[
+    values: Annotated[
         list[str],
         typer.Argument(
             metavar="HASH…",
@@ -47,12 +47,12 @@ def match(
     from monitor.model import MediaHashes
     from monitor.prepare import read_list
 
-    wanted = [(text, _read(text)) for text in hashes]
+    wanted = [(text, _read(text)) for text in values]
     settings = read_config(config)
     matcher = ListMatcher([read_list(settings, entry) for entry in settings.hash_lists])
     actions = {entry.name: entry.action.value for entry in settings.hash_lists}
-    for text, values in wanted:
-        found = matcher.look_up(MediaHashes(tuple(values)))
+    for text, meant in wanted:
+        found = matcher.look_up(MediaHashes(tuple(meant)))
         rows = [_facts(text, match) | {"action": actions[match.hash_list]} for match in found]
         if json:
             print_json(rows)
