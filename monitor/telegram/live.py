@@ -33,6 +33,7 @@ class Live:
         self.lagging: asyncio.Queue[ChannelId | None] = asyncio.Queue()
         self.touched: asyncio.Queue[ChannelId] = asyncio.Queue()
         self._behind: set[ChannelId] = set()
+        self._passed: dict[ChannelId, int] = {}
         self._sequences: dict[ChannelId, Sequence[Batch]] = {}
         self._contexts = contexts
         self._references = references
@@ -43,6 +44,10 @@ class Live:
     def follow(self, channel: ChannelId, position: int = 0) -> None:
         """Take this channel's updates from now on, those after `position`; 0 holds them back until it is known."""
         self._sequences.setdefault(channel, Sequence()).reach(position)
+        # What was pushed between the answer that named the position and now was passed over.
+        passed = self._passed.pop(channel, None)
+        if passed is not None and not 0 < passed <= position:
+            self._lags(channel)
 
     def forget(self, channel: ChannelId) -> None:
         """Take no update of this channel any more."""
@@ -95,13 +100,17 @@ class Live:
         context = self._contexts(Source.LIVE, int(getattr(update, "pts", None) or 0))
         if isinstance(update, types.UpdateDeleteChannelMessages):
             if update.channel_id not in self._sequences:
+                self._pass(update.channel_id, update)
                 return None
             deleted = tuple(MessageId(i) for i in update.messages)
             return Batch(ChannelId(update.channel_id), deleted=deleted, seen_at=context.now)
         if not isinstance(update, types.UpdateNewChannelMessage | types.UpdateEditChannelMessage):
             return None
         peer = update.message.peer_id
-        if not isinstance(peer, types.PeerChannel) or peer.channel_id not in self._sequences:
+        if not isinstance(peer, types.PeerChannel):
+            return None
+        if peer.channel_id not in self._sequences:
+            self._pass(peer.channel_id, update)
             return None
         channel = ChannelId(peer.channel_id)
         record = message(update.message, context)
@@ -112,6 +121,11 @@ class Live:
         # Channel ids are consecutive: a new message covers its own id, and shows whether one is missing below.
         span = Span(MessageId(record.message_id - 1), record.message_id) if new else None
         return Batch(channel, (record,), span, seen_at=context.now)
+
+    def _pass(self, channel: int, update: Any) -> None:
+        """Note that something of a channel that is not followed, or not yet, came by: its position alone."""
+        known = self._passed.get(ChannelId(channel), 0)
+        self._passed[ChannelId(channel)] = max(known, int(update.pts or 0))
 
     def _put_all(self, channel: ChannelId, taken: int, ready: list[tuple[int, Batch]]) -> None:
         for pts, batch in ready:
