@@ -22,7 +22,9 @@ from PIL import Image
 
 from benchmarks.table import Row
 from monitor.matching import ImageHashes, hash_image
+from monitor.matching.matcher import ERROR_BOUND, QUALITY_MARGIN
 from monitor.matching.thresholds import MIN_QUALITY
+from monitor.model import Algorithm
 from tests.unit.matching.photographs import assorted, edited, mosaic
 
 SEED = 7
@@ -182,22 +184,48 @@ def _renditions() -> Iterator[Row]:
         "at most 0.10 ×",
         ratio <= 0.1,
     )
-    distances, differ, matches = [], 0, 0
+    distances, others, qualities, differ, alone, matches = [], [], [], 0, 0, 0
     for image, chosen in assorted(PICTURES, SEED + 1, 1280):
         listed = _pdqhash(image)
         original = Image.open(io.BytesIO(_jpeg(image))).convert("RGB")
-        distances.append(_apart(_screened(original).pdq, _pdqhash(original)))
+        small, full = _screened(original), hash_image(_jpeg(image))
+        distances.append(_apart(small.pdq, _pdqhash(original)))
+        others.append(max(_apart(small.phash, full.phash), _apart(small.dhash, full.dhash)))
+        qualities.append(full.pdq_quality - small.pdq_quality)
         copy = Image.open(io.BytesIO(_jpeg(edited(image, chosen), chosen.randint(50, 95)))).convert("RGB")
         decided = _apart(hash_image(_jpeg(copy)).pdq, listed) <= DECIDE
-        candidate = _apart(_screened(copy).pdq, listed) <= SCREEN
+        seen = _apart(_screened(copy).pdq, listed)
         matches += decided
-        differ += decided and not candidate
+        differ += decided and seen > SCREEN
+        alone += decided != (seen <= DECIDE)
     yield Row(
         "bits of the 320 px rendition's hash from its original's: most",
         f"{len(distances)} pictures, {statistics.fmean(distances):.1f} on average",
         max(distances),
         "at most 14",
         max(distances) <= 14,
+    )
+    bound = ERROR_BOUND[Algorithm.PHASH]
+    yield Row(
+        "the same of pHash and dHash",
+        f"{statistics.fmean(others):.1f} on average",
+        max(others),
+        f"at most {bound}",
+        max(others) <= bound,
+    )
+    yield Row(
+        "PDQ quality of the original, above that of its rendition: most",
+        f"{statistics.fmean(qualities):.1f} on average",
+        max(qualities),
+        f"at most {QUALITY_MARGIN}",
+        max(qualities) <= QUALITY_MARGIN,
+    )
+    yield Row(
+        "edited copies decided otherwise when the rendition alone decides, % of those looked at",
+        f"{alone} of {PICTURES}",
+        100 * alone / PICTURES,
+        "none set",
+        True,
     )
     yield Row(
         f"edited copies decided otherwise when screened at {SCREEN} bits first, % of those looked at",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.frame import ConfigOption, OperatorOption, command, operator, read_config
+from monitor.cli.frame import ConfigOption, OperatorOption, command, existing_store, operator, read_config
 
 
 @command
@@ -24,7 +24,6 @@ def export(
     import asyncio
 
     from monitor.config import Config
-    from monitor.errors import InputError
     from monitor.prepare import now
     from monitor.reporting.exports import Exported
     from monitor.reporting.exports import export as write
@@ -32,14 +31,13 @@ def export(
 
     settings = read_config(config)
     who = operator(settings, acting)
-    if not settings.database.exists():
-        raise InputError(f"{settings.database}: there is no store yet; monitor run makes it")
+    database = existing_store(settings)
 
     async def written(settings: Config) -> Exported:
-        async with open_store(settings.database) as store:
+        async with open_store(database) as store:
             return await write(
                 store,
-                settings.database,
+                database,
                 what,
                 kind,
                 out,

@@ -82,6 +82,15 @@ def operator(config: "Config", option: str | None) -> str:
     return name
 
 
+def existing_store(config: "Config") -> Path:
+    """The store's file. Raises InputError when no run has made it yet."""
+    from monitor.errors import InputError
+
+    if not config.database.exists():
+        raise InputError(f"{config.database}: there is no store yet; monitor run makes it")
+    return config.database
+
+
 def out() -> "Console":
     """The terminal, for tables and summaries; as wide as it takes where nobody looks at it."""
     from rich.console import Console

@@ -9,6 +9,7 @@ from monitor.cli.frame import (
     JsonOption,
     OperatorOption,
     command,
+    existing_store,
     minute,
     moment,
     operator,
@@ -96,17 +97,14 @@ def release(
     """Take an entry out of quarantine: the flags that were held back are raised, and further ones as ever."""
     import asyncio
 
-    from monitor.errors import InputError
     from monitor.prepare import now
     from monitor.store import open_store
 
     settings = read_config(config)
-    who = operator(settings, acting)
-    if not settings.database.exists():
-        raise InputError(f"{settings.database}: there is no store yet; monitor run makes it")
+    who, database = operator(settings, acting), existing_store(settings)
 
     async def released() -> int:
-        async with open_store(settings.database) as store:
+        async with open_store(database) as store:
             return await store.release(name, entry, who, now())
 
     raised = asyncio.run(released())

@@ -136,6 +136,8 @@ def pending(conn: Connection, channels: Sequence[ChannelId], limit: int) -> list
     ]
 
 
+_LOOKED_AT = (MediaOutcome.MATCH, MediaOutcome.GONE)
+"""Outcomes that take more than a row of their own."""
 _SETTLED = (
     update(media)
     .where(media.c.media_id == bindparam("item"), media.c.outcome != MediaOutcome.MATCH.value)
@@ -159,15 +161,10 @@ def settle(conn: Connection, salt: Salt, most_an_hour: int, results: Sequence[Ex
 
     What neither matched nor is gone, which is nearly everything, goes in one statement.
     """
-    plain = [r for r in results if r.outcome not in (MediaOutcome.MATCH, MediaOutcome.GONE)]
+    plain = [r for r in results if r.outcome not in _LOOKED_AT]
     if plain:
         conn.execute(_SETTLED, [_outcome_row(result) for result in plain])
-    return [
-        0
-        if r.outcome not in (MediaOutcome.MATCH, MediaOutcome.GONE)
-        else _examined(conn, salt, most_an_hour, r)
-        for r in results
-    ]
+    return [_examined(conn, salt, most_an_hour, r) if r.outcome in _LOOKED_AT else 0 for r in results]
 
 
 def _outcome_row(result: Examined) -> dict[str, Any]:

@@ -16,9 +16,13 @@ from monitor.telegram.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
+BEYOND = 2**63
+"""A position that is unknown: it may lie beyond any other."""
+
 
 class Live:
-    """Takes containers of updates, offers batches of authorized channels, drops everything else unseen.
+    """Takes containers of updates, offers batches of authorized channels, drops everything else: of a channel that
+    is not followed its position alone is noted.
 
     `lagging` holds channels about which something is known to be missing; None in it stands for all.
     `touched` holds channels whose standing (left, banned, renamed) has changed.
@@ -45,8 +49,7 @@ class Live:
         """Take this channel's updates from now on, those after `position`; 0 holds them back until it is known."""
         self._sequences.setdefault(channel, Sequence()).reach(position)
         # What was pushed between the answer that named the position and now was passed over.
-        passed = self._passed.pop(channel, None)
-        if passed is not None and not 0 < passed <= position:
+        if self._passed.pop(channel, 0) > position:
             self._lags(channel)
 
     def forget(self, channel: ChannelId) -> None:
@@ -79,7 +82,11 @@ class Live:
             if isinstance(update, types.UpdatesTooLong):
                 self.lagging.put_nowait(None)
             elif isinstance(update, types.UpdateChannelTooLong):
-                self._lags(ChannelId(update.channel_id))
+                channel = ChannelId(update.channel_id)
+                if channel in self._sequences:
+                    self._lags(channel)
+                else:
+                    self._pass(channel, update)
             elif isinstance(update, types.UpdateChannel):
                 if update.channel_id in self._sequences:
                     self.touched.put_nowait(ChannelId(update.channel_id))
@@ -100,7 +107,7 @@ class Live:
         context = self._contexts(Source.LIVE, int(getattr(update, "pts", None) or 0))
         if isinstance(update, types.UpdateDeleteChannelMessages):
             if update.channel_id not in self._sequences:
-                self._pass(update.channel_id, update)
+                self._pass(ChannelId(update.channel_id), update)
                 return None
             deleted = tuple(MessageId(i) for i in update.messages)
             return Batch(ChannelId(update.channel_id), deleted=deleted, seen_at=context.now)
@@ -110,7 +117,7 @@ class Live:
         if not isinstance(peer, types.PeerChannel):
             return None
         if peer.channel_id not in self._sequences:
-            self._pass(peer.channel_id, update)
+            self._pass(ChannelId(peer.channel_id), update)
             return None
         channel = ChannelId(peer.channel_id)
         record = message(update.message, context)
@@ -122,10 +129,10 @@ class Live:
         span = Span(MessageId(record.message_id - 1), record.message_id) if new else None
         return Batch(channel, (record,), span, seen_at=context.now)
 
-    def _pass(self, channel: int, update: Any) -> None:
-        """Note that something of a channel that is not followed, or not yet, came by: its position alone."""
-        known = self._passed.get(ChannelId(channel), 0)
-        self._passed[ChannelId(channel)] = max(known, int(update.pts or 0))
+    def _pass(self, channel: ChannelId, update: Any) -> None:
+        """Note that something of a channel that is not followed, or not yet, came by, and at which position."""
+        position = int(update.pts or 0) or BEYOND
+        self._passed[channel] = max(self._passed.get(channel, 0), position)
 
     def _put_all(self, channel: ChannelId, taken: int, ready: list[tuple[int, Batch]]) -> None:
         for pts, batch in ready:
@@ -144,9 +151,8 @@ class Live:
         return False
 
     def _lags(self, channel: ChannelId) -> None:
-        if channel in self._sequences:
-            self._behind.add(channel)
-            self.lagging.put_nowait(channel)
+        self._behind.add(channel)
+        self.lagging.put_nowait(channel)
 
 
 def _each(updates: Any) -> Iterator[Any]:

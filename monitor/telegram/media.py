@@ -139,7 +139,7 @@ class Downloads:
     async def locate(self, pending: PendingMedia, *, small: bool = False) -> "Download":
         """See ports.Source."""
         location = self._references.take(pending.media_id, small=small)
-        return Download(self, pending, location or (await self.refresh(pending)).of(small=small), small)
+        return Download(self, pending, location or (await self.refresh(pending)).of(small=small))
 
     async def refresh(self, pending: PendingMedia) -> Locations:
         """Fresh locations, through the message. Raises MediaGone when it does not carry the item any more."""
@@ -179,11 +179,10 @@ class Downloads:
 class Download:
     """A `ports.Download`."""
 
-    def __init__(self, downloads: Downloads, pending: PendingMedia, location: Location, small: bool) -> None:
+    def __init__(self, downloads: Downloads, pending: PendingMedia, location: Location) -> None:
         self._downloads = downloads
         self._pending = pending
         self._location = location
-        self._small = small
         self._renewing = asyncio.Lock()
         self.rendition = location.rendition
         self.size = location.size
@@ -191,20 +190,15 @@ class Download:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """See ports.Download."""
-        if not self._location.prefix:
-            async with aclosing(self._pieces()) as pieces:
-                async for piece in pieces:
-                    yield piece
-            return
-        left = self.size
+        prefix, left = self._location.prefix, self.size
         async with aclosing(self._pieces()) as pieces:
             async for piece in pieces:
-                yield piece[:left]
+                yield piece[:left] if prefix else piece
                 left -= len(piece)
-                if left <= 0:
-                    break
-        # The marker of the end: the scans so far are a whole picture.
-        yield _END_OF_IMAGE
+                if prefix and left <= 0:
+                    # The marker of the end: the scans so far are a whole picture.
+                    yield _END_OF_IMAGE
+                    return
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         length = self._location.piece
@@ -272,7 +266,8 @@ class Download:
         """A fresh reference: asked for once, however many pieces found the old one expired."""
         async with self._renewing:
             if self._location is expired:
-                fresh = (await self._downloads.refresh(self._pending)).of(small=self._small)
+                found = await self._downloads.refresh(self._pending)
+                fresh = found.of(small=self.original_size is not None)
                 if (fresh.rendition, fresh.size) != (self.rendition, self.size):
                     raise MediaGone("the message no longer carries it in the size that was begun")
                 self._location = fresh
@@ -319,4 +314,4 @@ def _photo_locations(photo: Any, sizes: Sequence[PhotoSize]) -> Locations:
         (found for found in smaller if 0 < found.size < full.size), key=lambda found: found.size, default=None
     )
     # Sizes are the platform's word, and what no picture can have is not passed on.
-    return Locations(full, small if max(original) <= MAX_SIDE else None)
+    return Locations(full, small if all(1 <= side <= MAX_SIDE for side in original) else None)

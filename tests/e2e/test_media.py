@@ -357,6 +357,20 @@ async def test_of_a_progressive_photo_the_first_scans_are_read_where_they_are_le
     assert np.bitwise_count(off).sum() <= 8
 
 
+@pytest.mark.parametrize("side", [-70_000, 70_000])
+async def test_sizes_that_no_picture_can_have_are_not_passed_on(site: Site, side: int) -> None:
+    photo = site.world.photo(picture(3, 1000, 700))
+
+    def build(refer: Any) -> Any:
+        tl = photo.tl(refer)
+        tl.photo.sizes[-1].w = tl.photo.sizes[-1].h = side
+        return tl
+
+    site.news.post(media=Embedded(build))
+    download = await site.locate(photo.id, MediaKind.PHOTO, small=True)
+    assert (download.rendition, download.original_size) == ("y", None)
+
+
 async def test_closing_in_the_middle_leaves_nothing_behind(site: Site) -> None:
     made = site.document(dc=2)
     before = asyncio.all_tasks()
