@@ -62,6 +62,18 @@ class Hash:
             raise ValueError(f"{self.algorithm} takes {self.algorithm.size} bytes, not {len(self.value)}")
 
 
+# -- people ------------------------------------------------------------------------------------------------
+
+
+class Role(enum.StrEnum):
+    """What a person may do: see, decide, take out what was found, or set it all up."""
+
+    VIEWER = "viewer"
+    REVIEWER = "reviewer"
+    EXPORTER = "exporter"
+    ADMIN = "admin"
+
+
 # -- channels and authorizations ---------------------------------------------------------------------------
 
 

@@ -79,11 +79,12 @@ def revoke(
     import asyncio
 
     from monitor.errors import InputError
+    from monitor.model import Role
     from monitor.prepare import now
     from monitor.store import open_store
 
     settings = read_config(config)
-    who, name = operator(settings, acting), username.removeprefix("@")
+    who, name = operator(settings, acting, Role.ADMIN), username.removeprefix("@")
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
         raise InputError(f"--reason: takes 1 to {LONGEST_REASON} characters")
     if not settings.database.exists():

@@ -24,13 +24,14 @@ def export(
     import asyncio
 
     from monitor.config import Config
+    from monitor.model import Role
     from monitor.prepare import now
     from monitor.reporting.exports import Exported
     from monitor.reporting.exports import export as write
     from monitor.store import open_store
 
     settings = read_config(config)
-    who = operator(settings, acting)
+    who = operator(settings, acting, Role.EXPORTER)
     database = existing_store(settings)
 
     async def written(settings: Config) -> Exported:

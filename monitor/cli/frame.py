@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from monitor.config import Config
+    from monitor.model import Role
 
 ConfigOption = Annotated[
     Path | None,
@@ -69,8 +70,8 @@ def read_config(option: Path | None) -> "Config":
     return load(find(option))
 
 
-def operator(config: "Config", option: str | None) -> str:
-    """Who acts. Raises InputError for a name that is no identifier."""
+def operator(config: "Config", option: str | None, role: "Role") -> str:
+    """Who acts, in that role. Raises InputError for a name that is no identifier."""
     import os
 
     from monitor.errors import InputError

@@ -97,11 +97,12 @@ def release(
     """Take an entry out of quarantine: the flags that were held back are raised, and further ones as ever."""
     import asyncio
 
+    from monitor.model import Role
     from monitor.prepare import now
     from monitor.store import open_store
 
     settings = read_config(config)
-    who, database = operator(settings, acting), existing_store(settings)
+    who, database = operator(settings, acting, Role.REVIEWER), existing_store(settings)
 
     async def released() -> int:
         async with open_store(database) as store:

@@ -54,11 +54,12 @@ def rescan(
 
     from monitor.daemon import stop_on_signals
     from monitor.errors import InputError
+    from monitor.model import Role
     from monitor.rescanning import Wanted
     from monitor.rescanning import rescan as have_done
 
     settings = read_config(config)
-    who = operator(settings, acting)
+    who = operator(settings, acting, Role.ADMIN)
     if not (settings.media_permitted and settings.hash_lists):
         raise InputError("no media is fetched without a legal statement and a hash list; see monitor check")
     window = _window(since, until)
