@@ -679,6 +679,111 @@ class Conduct:
     waits: tuple[Waits, ...] = ()
 
 
+# -- cases, decisions, reports -----------------------------------------------------------------------------
+
+
+class Category(enum.StrEnum):
+    """What the items under a list's label are; it decides to whom they can be reported."""
+
+    CHILD = "child"
+    ADULT_FILMED = "adult_filmed"
+    ADULT_SYNTHETIC = "adult_synthetic"
+    TERRORISM = "terrorism"
+    UNKNOWN = "unknown"
+
+
+class CaseState(enum.StrEnum):
+    """Where the decision about a match stands. It is about the match: nobody here has seen the item."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    NOT_RELIED_ON = "not_relied_on"
+    SECOND_OPINION = "second_opinion"
+
+
+class ReasonCode(enum.StrEnum):
+    """Why a match is not relied on."""
+
+    DISTANCE_TOO_LARGE = "distance_too_large"
+    LOW_QUALITY = "low_quality"
+    KNOWN_FALSE_POSITIVE = "known_false_positive"
+    WRONG_CATEGORY = "wrong_category"
+    LIST_ERROR = "list_error"
+    SOURCE_WITHDRAWN = "source_withdrawn"
+    OTHER_DOCUMENTED = "other_documented"
+
+
+class Route(enum.StrEnum):
+    """To whom, and how, a report can go."""
+
+    TELEGRAM = "telegram"
+    TELEGRAM_MAIL = "telegram_mail"
+    DSA = "dsa"
+    HOTLINE = "hotline"
+    NCMEC = "ncmec"
+    KR_REVIEW_BODY = "kr_review_body"
+    KR_POLICE = "kr_police"
+    KR_VICTIM_CENTRE = "kr_victim_centre"
+    GENERIC = "generic"
+
+
+class ReportState(enum.StrEnum):
+    """Where a report stands on its route."""
+
+    PREPARED = "prepared"
+    APPROVED = "approved"
+    SENT = "sent"
+    HANDED_OVER = "handed_over"
+    FAILED = "failed"
+    ACKNOWLEDGED = "acknowledged"
+    OUTCOME = "outcome"
+    SUPERSEDED = "superseded"
+
+
+class ReportOutcome(enum.StrEnum):
+    """What the recipient did."""
+
+    ACTIONED = "actioned"
+    ALREADY_GONE = "already_gone"
+    NOT_ILLEGAL = "not_illegal"
+    DUPLICATE = "duplicate"
+    NEEDS_MORE = "needs_more"
+    NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One flag as a report tells it: where the item is, and which entry it matched how closely.
+
+    `link` leads to the message. `distance`, `threshold` and `error_bound` in bits, `size` in bytes.
+    `category` is None where the list's label has no mapping.
+    """
+
+    flag_id: FlagId
+    channel_id: ChannelId
+    username: str | None
+    message_id: MessageId
+    link: str
+    posted_at: datetime
+    first_seen_at: datetime
+    flagged_at: datetime
+    media_kind: MediaKind
+    mime: str | None
+    size: int | None
+    hash_list: str
+    list_version: str
+    entry: str
+    algorithm: Algorithm
+    distance: int
+    threshold: int
+    quality: int | None
+    error_bound: int | None
+    rendition: str | None
+    category: Category | None
+    licensor: str
+    list_reference: str
+
+
 # -- events ------------------------------------------------------------------------------------------------
 
 
