@@ -137,7 +137,6 @@ def load_lists(
     are named by number, and what is in them never), or the terms do not permit to detect.
     """
     how = _checked(path, name, format, action, terms)
-    given = {a: _limits(path, name, a, (limits or {}).get(a, (None, None))) for a in Algorithm}
     meanings = dict(categories or {})
     with open_list(path, key) as file:
         if file.encrypted and not how.streamed:
@@ -148,12 +147,19 @@ def load_lists(
         if manifest is not None:
             check_manifest(manifest, file)
         found = entries.finish()
+
+    def limit(a: Algorithm) -> tuple[int, int]:
+        try:
+            return checked(a, *(limits or {}).get(a, (None, None)))
+        except ValueError as e:
+            raise HashListError(f"{path}: list {name}: {e}") from e
+
     days = how.stale_after if stale_after is None else stale_after
     labels, count = tuple(entries.label_names), sum(map(len, found.values()))
 
     def made(a: Algorithm, columns: Columns) -> HashList:
         return HashList(
-            ListVersion(name, a, action, count, digest, terms, *given[a], provenance, expires),
+            ListVersion(name, a, action, count, digest, terms, *limit(a), provenance, expires),
             columns.values,
             columns.names,
             columns.labels,
@@ -186,12 +192,3 @@ def _checked(path: Path | str, name: str, format: str, action: ListAction, terms
             f"{path}: list {name} holds files that are no abuse ({format}); declare action: ignore"
         )
     return how
-
-
-def _limits(
-    path: Path | str, name: str, algorithm: Algorithm, given: tuple[int | None, int | None]
-) -> tuple[int, int]:
-    try:
-        return checked(algorithm, *given)
-    except ValueError as e:
-        raise HashListError(f"{path}: list {name}: {e}") from e
