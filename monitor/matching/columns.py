@@ -81,18 +81,22 @@ def _kept(values: Values, names: Names, withdrawn: Mapping[bytes, int]) -> Mask 
     if withdrawn:
         for position in _among(names, np.array(sorted(withdrawn), np.bytes_)).tolist():
             keep[position] = position >= withdrawn[bytes(names[position])]
-    starts = np.ascontiguousarray(values[:, :4]).view(np.uint32).reshape(-1)
-    ordered = np.sort(starts)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    del ordered
+    twice = _twice(values)
     if len(twice):
         # What shares its first four bytes with another, be it by chance, is looked at whole.
-        members = _among(starts, twice)
+        members = _among(values[:, :4].view(np.uint32).reshape(-1), twice)
         members = members[keep[members]]
         first = np.unique(_pairs(values[members], names[members]), return_index=True)[1]
         keep[members] = False
         keep[members[first]] = True
     return None if keep.all() else keep
+
+
+def _twice(values: Values) -> npt.NDArray[np.uint32]:
+    """The first four bytes, as a number, that several values share, in order."""
+    starts = values[:, :4].copy().view(np.uint32).reshape(-1)
+    starts.sort()
+    return np.unique(starts[1:][starts[1:] == starts[:-1]])
 
 
 def _among(column: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -130,8 +130,13 @@ class Entries:
 
     def label(self, labels: Iterable[object]) -> str:
         """The one of several labels that is kept: one that the configuration maps, else the first; "" for none."""
-        fit = [label for label in labels if isinstance(label, str) and label and _is_label(label)]
-        return next((label for label in fit if label in self._mapped), fit[0] if fit else "")
+        first = ""
+        for label in labels:
+            if isinstance(label, str) and label and (label in self.label_names or _is_label(label)):
+                if label in self._mapped:
+                    return label
+                first = first or label
+        return first
 
     # -- what the loader calls
 

@@ -52,9 +52,7 @@ class _Reader:
     def at(self, path: Path) -> Iterator[tuple[Path, Place, Any]]:
         """The records of the value that begins here, which stands at `path`."""
         if path in self._wanted:
-            self._record += 1
-            place = Place(self._line_here(), self._record)
-            yield path, place, self._value()
+            yield self._taken(path)
             return
         opening = self.peek()
         if path in self._on_the_way and opening in ("[", "{"):
@@ -63,15 +61,24 @@ class _Reader:
         else:
             self._value()
 
+    def _taken(self, path: Path) -> tuple[Path, Place, Any]:
+        self._record += 1
+        place = Place(self._line_here(), self._record)
+        return path, place, self._value()
+
     def _elements(self, path: Path) -> Iterator[tuple[Path, Place, Any]]:
         if self._passed("]"):
             return
+        wanted = path in self._wanted
         while True:
             self.peek()
-            yield from self.at(path)
-            if self._passed("]"):
+            if wanted:
+                yield self._taken(path)
+            else:
+                yield from self.at(path)
+            if not self._passed(","):
+                self._expect("]")
                 return
-            self._expect(",")
 
     def _members(self, path: Path) -> Iterator[tuple[Path, Place, Any]]:
         if self._passed("}"):
@@ -84,9 +91,9 @@ class _Reader:
             self.peek()
             # A name cannot pass for EACH.
             yield from self.at((*path, name if name != EACH else ""))
-            if self._passed("}"):
+            if not self._passed(","):
+                self._expect("}")
                 return
-            self._expect(",")
 
     def peek(self) -> str:
         """The next character that is no blank; "" at the end. It is where the window stands."""
