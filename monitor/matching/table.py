@@ -18,7 +18,7 @@ def read_table(file: ListFile, entries: Entries, delimiter: str) -> None:
 
     A header names the columns: the hash stands in the one named like the algorithm, or "hash", or "value";
     the entry's identifier in "entry" or "id", a label in "label". Without an algorithm declared every column
-    that is named like one is read, and a cell of it may be empty. Without a header the first column is the
+    that is named like one is read; where there are several, a cell may be empty. Without a header the first column is the
     hash and the second, if any, the identifier.
     """
     table = _Table(file, entries, delimiter)
@@ -28,7 +28,7 @@ def read_table(file: ListFile, entries: Entries, delimiter: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """Where what stands. `optional`: there are several columns of hashes, and a cell may be empty."""
+    """Where what stands. `optional`: the table has several columns of hashes, and a cell may be empty."""
 
     values: tuple[tuple[Algorithm, int], ...]
     entry: int | None = None
@@ -50,7 +50,7 @@ class _Table:
         header = self._header
         if header is None or not lines:
             return
-        if header.optional or not self._at_once(header, lines):
+        if len(header.values) > 1 or not self._at_once(header, lines):
             self._one_by_one(header, first, lines)
 
     def _begin(self, first: int, lines: Sequence[str]) -> tuple[int, Sequence[str]]:
@@ -144,11 +144,12 @@ def _header(cells: Row, wanted: Algorithm | None) -> _Header | None:
     def column(*wanted: str) -> int | None:
         return next((names.index(name) for name in wanted if name in names), None)
 
+    named = tuple((algorithm, names.index(algorithm)) for algorithm in Algorithm if algorithm in names)
     if wanted is None:
-        values = tuple((algorithm, names.index(algorithm)) for algorithm in Algorithm if algorithm in names)
+        values = named
     else:
         value = column(wanted.value, "hash", "value")
         values = () if value is None else ((wanted, value),)
     if not values:
         return None
-    return _Header(values, column("entry", "id"), column("label"), optional=len(values) > 1)
+    return _Header(values, column("entry", "id"), column("label"), optional=len(named) > 1)
