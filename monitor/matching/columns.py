@@ -42,6 +42,11 @@ class Columns:
         self._grown_names.extend(names)
         self._grown_labels.extend(labels.astype(np.min_scalar_type(-1 - int(labels.max(initial=0)))))
 
+    def share(self, other: "Columns") -> None:
+        """Keep one column of names for both where they are the same: often each entry has all hashes."""
+        if self._grown_names == other._grown_names:
+            self._grown_names = other._grown_names
+
     def finish(self, withdrawn: Mapping[bytes, int]) -> None:
         """Drop what `withdrawn` names (up to a position each), and the same pair of value and name but once."""
         values = np.frombuffer(self._raw, np.uint8).reshape(-1, self._size)
@@ -70,6 +75,9 @@ class _Growing:
             self._bytes = bytearray(self.array().astype(wider).data.cast("B"))
             self._dtype = wider
         self._bytes += more.astype(wider).tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Growing) and self._dtype == other._dtype and self._bytes == other._bytes
 
     def array(self) -> npt.NDArray[Any]:
         return np.frombuffer(self._bytes, self._dtype)

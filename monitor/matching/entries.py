@@ -153,6 +153,9 @@ class Entries:
         for algorithm in self._pending:
             self._flush(algorithm)
         self._refuse_bad()
+        first, *others = self._columns.values() or (Columns(1),)
+        for columns in others:
+            columns.share(first)
         for algorithm, columns in self._columns.items():
             columns.finish({e: upto[algorithm] for e, upto in self._withdrawn.items() if algorithm in upto})
         found = {a: c for a, c in sorted(self._columns.items()) if len(c)}
