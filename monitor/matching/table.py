@@ -98,7 +98,7 @@ class _Table:
         except csv.Error:
             return None
         # Otherwise a quote reached beyond its line.
-        return rows if len(rows) == len(lines) and all(rows) else None
+        return rows if len(rows) == len(lines) else None
 
     def _one_by_one(self, header: _Header, first: int, lines: Sequence[str]) -> None:
         found: dict[Algorithm, list[tuple[Place, str, str, str]]] = {}

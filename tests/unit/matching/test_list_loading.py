@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from monitor.errors import HashListError
 from monitor.matching import HashList, ListMatcher, load_list, load_lists
+from monitor.matching.entries import Entries
+from monitor.matching.lines import batches
+from monitor.matching.list_file import ListFile
 from monitor.model import Algorithm, Category, Hash, ListAction, MediaHashes, Provenance, Terms
 
 TERMS = Terms("Partner A", "DSA-12", frozenset({"detect"}))
@@ -135,6 +138,12 @@ def test_bad_lines_of_several_algorithms_come_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_an_entry_is_one_word_whatever_joins_many(tmp_path: Path) -> None:
+    entries = Entries(tmp_path, None)
+    assert not entries.add_all(Algorithm.MD5, [digits(1)], ["a\nb"], [])
+    assert entries.add_all(Algorithm.MD5, [digits(1)], ["a"], [])
+
+
 # -- what the file withdraws
 
 
@@ -145,7 +154,7 @@ def te(number: int, *, delete: bool = False, value: str | None = None) -> str:
 
 
 def test_what_is_withdrawn_is_gone_until_it_comes_again(tmp_path: Path) -> None:
-    records = [te(1), te(2), te(1, delete=True), te(3), te(3, delete=True), te(3), te(4, delete=True)]
+    records = [te(1), te(1), te(2), te(1, delete=True), te(3), te(3, delete=True), te(3), te(4, delete=True)]
     (found,) = loaded(written(tmp_path, "\n".join(f"[{record}]" for record in records)), "threatexchange")
     assert [entry.entry for entry in found] == ["2", "3"]
     assert found.withdrawn == 3
@@ -198,6 +207,13 @@ def test_an_error_names_the_line_of_json_that_is_none(tmp_path: Path) -> None:
     lines = ['{"value": [', '{"MediaID": 1,', f'"MD5": "{digits(1)}"}},', "oops"]
     assert "line 4: is not JSON here" in refusal(written(tmp_path, "\n".join(lines)), "vics")
     assert "line 2: is not UTF-8" in refusal(written(tmp_path, b'{"value": [\n"\xff"]}'), "vics")
+
+
+def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    blocks = iter([b"x" * 100_000] * 50)
+    with pytest.raises(HashListError, match="line 1 is longer than"):
+        list(batches(ListFile(tmp_path, blocks, NOW, encrypted=False)))
+    assert len(list(blocks)) == 49
 
 
 # -- the fast way and the slow way
@@ -281,6 +297,13 @@ def test_one_unusual_line_among_thousands_changes_nothing_else(tmp_path: Path) -
     lines[17_000] = "x"
     assert "1 bad line, nothing was loaded: line 17002: " in refusal(
         written(tmp_path, "md5\n" + "\n".join(lines))
+    )
+
+
+def test_a_quote_does_not_hide_the_line_behind_it(tmp_path: Path) -> None:
+    lines = ["md5,entry,note", f'{digits(1)},e-1,"x', f'{digits(2)},e-2,y"', f"{digits(3)},e-3,z"]
+    assert "2 bad lines, nothing was loaded: line 2: quotes that do not match; line 3: " in refusal(
+        written(tmp_path, "\n".join(lines))
     )
 
 
