@@ -18,8 +18,8 @@ def read_table(file: ListFile, entries: Entries, delimiter: str) -> None:
 
     A header names the columns: the hash stands in the one named like the algorithm, or "hash", or "value";
     the entry's identifier in "entry" or "id", a label in "label". Without an algorithm declared every column
-    that is named like one is read; where there are several, a cell may be empty. Without a header the first column is the
-    hash and the second, if any, the identifier.
+    that is named like one is read; where there are several, a cell may be empty. Without a header the first
+    column is the hash and the second, if any, the identifier.
     """
     table = _Table(file, entries, delimiter)
     for first, lines in batches(file):
