@@ -329,7 +329,9 @@ class HashListEntry(Section):
     def _perceptual(self) -> "HashListEntry":
         limited = self.max_distance is not None or self.min_quality is not None
         if limited and self.algorithm is not None and self.algorithm.exact:
-            raise ValueError(f"max_distance and min_quality belong to perceptual hashes, not to {self.algorithm}")
+            raise ValueError(
+                f"max_distance and min_quality belong to perceptual hashes, not to {self.algorithm}"
+            )
         return self
 
     def expired(self, at: datetime) -> bool:
