@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks import confinement, downloads, hashing, photos, searching, startup, steady, throughput
+from benchmarks import confinement, downloads, hashing, lists, photos, searching, startup, steady, throughput
 from benchmarks.table import Row, as_markdown, show
 
 
@@ -21,6 +21,7 @@ def _all(full: bool) -> Mapping[str, Callable[[], list[Row]]]:
         "throughput": throughput.measure,
         "hashing": hashing.measure,
         "searching": partial(searching.measure, full=full),
+        "lists": lists.measure,
         "photos": photos.measure,
         "downloads": lambda: [downloads.measure()],
         "confinement": lambda: [confinement.measure()],

@@ -32,11 +32,13 @@ from monitor.model import (
     Backfill,
     Basis,
     Budget,
+    Category,
     ChannelId,
     ChatKind,
     Declaration,
     ListAction,
     MediaKind,
+    Provenance,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -132,6 +134,7 @@ Username = Annotated[str, BeforeValidator(_username)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
+Label = Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)]
 
 
 class Section(BaseModel):
@@ -301,14 +304,39 @@ class ListTerms(Section):
 
 
 class HashListEntry(Section):
-    """One hash list."""
+    """One hash list. `algorithm` may be left out where the format says what a value is; else it selects.
+
+    `max_distance` and `min_quality` are of its perceptual hashes, and come before those of `matching`. `labels`
+    says what the list's labels mean. `stale_after` is in days. `key` opens an encrypted file.
+    """
 
     name: Name
     file: Path
-    format: Literal["csv", "text"] = "csv"
-    algorithm: Algorithm
+    format: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "csv"
+    algorithm: Algorithm | None = None
     action: ListAction = ListAction.FLAG
+    max_distance: Annotated[int, Field(ge=0, le=256)] | None = None
+    min_quality: Annotated[int, Field(ge=0, le=100)] | None = None
+    labels: dict[Label, Category] = {}
+    provenance: Provenance = Provenance.UNKNOWN
+    expires: Annotated[datetime, _moment(end_of_day=True)] | None = None
+    stale_after: Annotated[int, Field(gt=0, le=36_500)] | None = None
+    manifest: Path | None = None
+    key: Secret | None = None
     terms: ListTerms
+
+    @model_validator(mode="after")
+    def _perceptual(self) -> "HashListEntry":
+        limited = self.max_distance is not None or self.min_quality is not None
+        if limited and self.algorithm is not None and self.algorithm.exact:
+            raise ValueError(
+                f"max_distance and min_quality belong to perceptual hashes, not to {self.algorithm}"
+            )
+        return self
+
+    def expired(self, at: datetime) -> bool:
+        """Whether its terms have ended; from then on it is not opened."""
+        return self.expires is not None and at > self.expires
 
     @field_validator("terms")
     @classmethod

@@ -536,6 +536,29 @@ class ListAction(enum.StrEnum):
     IGNORE = "ignore"
 
 
+class Category(enum.StrEnum):
+    """What the items under a list's label are; it decides to whom they can be reported."""
+
+    CHILD = "child"
+    ADULT_FILMED = "adult_filmed"
+    ADULT_SYNTHETIC = "adult_synthetic"
+    TERRORISM = "terrorism"
+    UNKNOWN = "unknown"
+
+
+class Provenance(enum.StrEnum):
+    """Which implementation computed a list's PDQ hashes: they differ by some bits.
+
+    CPP_512 is the tool of the reference in C++, which brings a picture to 512 × 512 first: 5 to 8 bits from
+    the others on average, 28 at most.
+    """
+
+    UNKNOWN = "unknown"
+    OWN = "channel-monitor"
+    PYTHON_PDQHASH = "python-pdqhash"
+    CPP_512 = "cpp-512"
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Under which terms a list is held."""
@@ -556,7 +579,11 @@ class HashEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListVersion:
-    """A hash list in the state in which it was loaded. `version` is made of count and digest."""
+    """A hash list in the state in which it was loaded. `version` is made of count and digest.
+
+    A file with hashes of several algorithms is as many lists of one name and one version; `count` is that of
+    all. Its terms end with `expires`.
+    """
 
     name: str
     algorithm: Algorithm
@@ -566,6 +593,8 @@ class ListVersion:
     terms: Terms
     max_distance: int
     min_quality: int
+    provenance: Provenance = Provenance.UNKNOWN
+    expires: datetime | None = None
 
     @property
     def version(self) -> str:
@@ -680,16 +709,6 @@ class Conduct:
 
 
 # -- cases, decisions, reports -----------------------------------------------------------------------------
-
-
-class Category(enum.StrEnum):
-    """What the items under a list's label are; it decides to whom they can be reported."""
-
-    CHILD = "child"
-    ADULT_FILMED = "adult_filmed"
-    ADULT_SYNTHETIC = "adult_synthetic"
-    TERRORISM = "terrorism"
-    UNKNOWN = "unknown"
 
 
 class CaseState(enum.StrEnum):

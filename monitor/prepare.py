@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from monitor.config import Config, HashListEntry
 from monitor.errors import ConfigError
-from monitor.matching.lists import HashList, load_list
+from monitor.matching.lists import HashList, load_lists
 from monitor.model import Algorithm
-from monitor.secrets import read_private
+from monitor.secrets import read_private, sealing_key
 from monitor.telegram.client import Credentials, Endpoint
 from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
 
@@ -40,7 +40,7 @@ def prepare(config: Config) -> Prepared:
         {account.name: credentials(config, account.name) for account in config.accounts},
         endpoint(config),
         pseudonyms(config),
-        tuple(read_list(config, entry) for entry in config.hash_lists),
+        tuple(hashes for entry in config.hash_lists for hashes in read_list(config, entry)),
         config.sealing_key(),
     )
 
@@ -83,22 +83,40 @@ def pseudonyms(config: Config) -> Pseudonyms:
     return Pseudonyms(key)
 
 
-def read_list(config: Config, entry: HashListEntry) -> HashList:
-    """One declared hash list. Raises HashListError."""
-    limit = {
+def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
+    """One declared hash list: as many as its file has algorithms. None when its terms have expired, by now.
+
+    Raises HashListError, and ConfigError when its key cannot be read.
+    """
+    if entry.expired(now()):
+        return ()
+    perceptual = {
         Algorithm.PDQ: config.matching.pdq,
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
-    }.get(entry.algorithm)
-    return load_list(
+    }
+    limits = {
+        algorithm: (
+            limit.max_distance if entry.max_distance is None else entry.max_distance,
+            limit.min_quality if entry.min_quality is None else entry.min_quality,
+        )
+        for algorithm, limit in perceptual.items()
+    }
+    where = f"{config.path}: list {entry.name}: key"
+    return load_lists(
         config.resolve(entry.file),
         name=entry.name,
         format=entry.format,
-        algorithm=entry.algorithm,
         action=entry.action,
         terms=entry.terms.value(),
-        max_distance=limit.max_distance if limit else 0,
-        min_quality=limit.min_quality if limit else 0,
+        algorithm=entry.algorithm,
+        limits=limits,
+        categories=entry.labels,
+        provenance=entry.provenance,
+        expires=entry.expires,
+        stale_after=entry.stale_after,
+        manifest=config.resolve(entry.manifest) if entry.manifest else None,
+        key=sealing_key(entry.key, config.path.parent, config.state, where) if entry.key else None,
     )
 
 

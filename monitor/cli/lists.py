@@ -50,7 +50,7 @@ def match(
 
     wanted = [(text, _read(text)) for text in values]
     settings = read_config(config)
-    matcher = ListMatcher([read_list(settings, entry) for entry in settings.hash_lists])
+    matcher = ListMatcher([hashes for e in settings.hash_lists for hashes in read_list(settings, e)])
     actions = {entry.name: entry.action.value for entry in settings.hash_lists}
     for text, meant in wanted:
         found = matcher.look_up(MediaHashes(tuple(meant)))

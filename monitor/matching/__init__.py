@@ -10,9 +10,10 @@ from monitor.matching.hasher import MAX_PICTURE_BYTES, InProcessHasher, MediaHas
 from monitor.matching.image import ImageHashes, checked_size, dihedral_pdq, hash_frames, hash_image, warm_up
 from monitor.matching.index import HashIndex, Hits
 from monitor.matching.index_file import IndexFileError
-from monitor.matching.lists import HashList, load_list
+from monitor.matching.lists import HashList, load_list, load_lists
 from monitor.matching.matcher import ListMatcher
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
+from monitor.matching.sealed import encrypt_list
 from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
 from monitor.matching.thresholds import MIN_QUALITY
 
@@ -34,10 +35,12 @@ __all__ = [
     "checked_size",
     "decode",
     "dihedral_pdq",
+    "encrypt_list",
     "hash_frames",
     "hash_image",
     "hash_signal",
     "load_list",
+    "load_lists",
     "register",
     "signal_names",
     "signal_type",

@@ -1,58 +1,78 @@
 """A hash list's file → its entries and its version; or one HashListError, and nothing half-loaded."""
 
-import binascii
-import csv
-import hashlib
-import io
-import os
-import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import HashListError
+from monitor.matching.columns import Columns, derived_name
+from monitor.matching.entries import Entries
+from monitor.matching.formats import Format, find_format
+from monitor.matching.list_file import check_manifest, open_list
 from monitor.matching.thresholds import checked
-from monitor.model import IDENTIFIER, Algorithm, Hash, HashEntry, ListAction, ListVersion, Terms
-
-MAX_LINE = 4096
-"""Bytes in a line; nothing that belongs into a hash list is longer."""
-MAX_LABEL = 64
-_SHOWN = 5
-"""Bad lines named in the error."""
+from monitor.model import (
+    IDENTIFIER,
+    Algorithm,
+    Category,
+    Hash,
+    HashEntry,
+    ListAction,
+    ListVersion,
+    Provenance,
+    Terms,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HashList:
-    """A hash list as loaded, in columns of one length.
+    """The entries of one algorithm of a list as loaded, in columns of one length.
 
-    `values` is uint8 (n, bytes), `names` are the entries' identifiers as bytes, `labels` positions in
-    `label_names`, -1 for none. All are read-only. Iterating gives HashEntry.
+    `values` is uint8 (n, bytes), `names` the entries' identifiers as bytes, empty where one is derived from
+    the value; `labels` positions in `label_names`, -1 for none. All are read-only. Iterating gives HashEntry.
+
+    `categories` is what the labels mean. `unusable` counts the hashes of the file that cannot be computed
+    here, by kind, and `withdrawn` its records that were withdrawn or deleted; both are of the whole file.
+    `modified` is the file's time, `stale_at` when it is too old to be relied on (None: never).
     """
 
     version: ListVersion
     values: npt.NDArray[np.uint8]
     names: npt.NDArray[np.bytes_]
-    labels: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.signedinteger[Any]]
     label_names: tuple[str, ...]
+    modified: datetime
+    stale_at: datetime | None = None
+    categories: Mapping[str, Category] = field(default_factory=dict)
+    unusable: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
 
     def entry(self, position: int) -> str:
         """The identifier of the entry at this position."""
-        return bytes(self.names[position]).decode("ascii")
+        name = bytes(self.names[position]) or derived_name(self.values[position].tobytes())
+        return name.decode("ascii")
+
+    def label(self, position: int) -> str | None:
+        """The label of the entry at this position; None for none."""
+        code = int(self.labels[position])
+        return None if code < 0 else self.label_names[code]
+
+    def category(self, position: int) -> Category | None:
+        """What the label of this entry means; None without a label, and for one that is not mapped."""
+        label = self.label(position)
+        return None if label is None else self.categories.get(label)
 
     def __iter__(self) -> Iterator[HashEntry]:
         for position, value in enumerate(self.values):
-            label = int(self.labels[position])
-            yield HashEntry(
-                self.entry(position),
-                Hash(self.version.algorithm, value.tobytes()),
-                None if label < 0 else self.label_names[label],
-            )
+            found = Hash(self.version.algorithm, value.tobytes())
+            yield HashEntry(self.entry(position), found, self.label(position))
 
 
 def load_list(
@@ -66,199 +86,109 @@ def load_list(
     max_distance: int | None = None,
     min_quality: int | None = None,
 ) -> HashList:
-    """Read a hash list.
-
-    `format` is "text" (a hash a line, # comments) or "csv" (tabs instead of commas when the file is named
-    .tsv). A CSV file may begin with a header: the hash stands in the column named like the algorithm, or
-    "hash", or "value"; the entry's identifier in "entry" or "id", a label in "label". Without a header the
-    first column is the hash and the second, if any, the identifier. An entry without identifier gets the
-    first 16 hex digits of the SHA-256 of its value. Values are hex; 64 digits may be SHA-256 or PDQ, the
-    declared algorithm decides. UTF-8, with or without byte order mark. An entry may have several hashes, a
-    hash several entries; the same pair twice counts once.
+    """The entries of one algorithm of a list; see `load_lists`. Raises HashListError also when there are none.
 
     `max_distance` in bits, `min_quality` 0–100; None takes the algorithm's default.
-
-    Raises HashListError, which names the file and the first bad lines by number, never what is in them.
     """
+    found = load_lists(
+        path,
+        name=name,
+        format=format,
+        algorithm=algorithm,
+        action=action,
+        terms=terms,
+        limits={algorithm: (max_distance, min_quality)},
+    )
+    if not found:
+        raise HashListError(f"{path}: every entry of list {name} is withdrawn")
+    return found[0]
+
+
+def load_lists(
+    path: Path | str,
+    *,
+    name: str,
+    format: str,
+    action: ListAction,
+    terms: Terms,
+    algorithm: Algorithm | None = None,
+    limits: Mapping[Algorithm, tuple[int | None, int | None]] | None = None,
+    categories: Mapping[str, Category] | None = None,
+    provenance: Provenance = Provenance.UNKNOWN,
+    expires: datetime | None = None,
+    stale_after: int | None = None,
+    manifest: Path | None = None,
+    key: bytes | None = None,
+) -> tuple[HashList, ...]:
+    """Read a list's file: a HashList for each algorithm in it, or for the one that is asked for, by name.
+
+    `format` is one of `formats.format_names()`; each format's module says what it takes. Values are hex; 64
+    digits may be SHA-256 or PDQ, and where a format does not say which, `algorithm` must. An entry without an
+    identifier gets the first 16 hex digits of the SHA-256 of its value. An entry may have several hashes, a
+    hash several entries; the same pair twice counts once. What the file itself marks as withdrawn or deleted
+    is left out; a file in which nothing else is left gives no list.
+
+    `limits` are max_distance in bits and min_quality 0–100 by algorithm; None takes the default. `categories`
+    says what a label means. `stale_after` is in days after the file's time; None takes the format's default.
+    `manifest` is a file as `sha256sum` writes it, which must name this one. `key` (32 bytes) opens a file that
+    `encrypt_list` wrote.
+
+    Raises HashListError: the file is open to others or is not the manifest's, a line is bad (the first ones
+    are named by number, and what is in them never), or the terms do not permit to detect.
+    """
+    how = _checked(path, name, format, action, terms)
+    meanings = dict(categories or {})
+    with open_list(path, key) as file:
+        if file.encrypted and not how.streamed:
+            raise HashListError(f"{path}: a list of format {format} is read in place and cannot be encrypted")
+        entries = Entries(file.path, algorithm, meanings, how.unit)
+        how.read(file, entries)
+        digest = file.sha256()
+        if manifest is not None:
+            check_manifest(manifest, file)
+        found = entries.finish()
+
+    def limit(a: Algorithm) -> tuple[int, int]:
+        try:
+            return checked(a, *(limits or {}).get(a, (None, None)))
+        except ValueError as e:
+            raise HashListError(f"{path}: list {name}: {e}") from e
+
+    days = how.stale_after if stale_after is None else stale_after
+    labels, count = tuple(entries.label_names), sum(map(len, found.values()))
+
+    def made(a: Algorithm, columns: Columns) -> HashList:
+        return HashList(
+            ListVersion(name, a, action, count, digest, terms, *limit(a), provenance, expires),
+            columns.values,
+            columns.names,
+            columns.labels,
+            labels,
+            file.modified,
+            None if days is None else file.modified + timedelta(days=days),
+            meanings,
+            entries.kept_aside,
+            entries.withdrawn,
+        )
+
+    return tuple(made(a, columns) for a, columns in found.items())
+
+
+def _checked(path: Path | str, name: str, format: str, action: ListAction, terms: Terms) -> Format:
+    """How the list is read. Raises HashListError when it may not be, as it is declared."""
     if not IDENTIFIER.fullmatch(name):
         raise HashListError(f"{path}: a list's name is made of letters, digits and . _ : -, at most 64")
-    if format not in ("csv", "text"):
-        raise HashListError(f"{path}: the format of list {name} must be csv or text")
-    try:
-        distance, quality = checked(algorithm, max_distance, min_quality)
-    except ValueError as e:
-        raise HashListError(f"{path}: list {name}: {e}") from e
-    rows = _Rows(path, algorithm)
-    digest = hashlib.sha256()
-    if format == "text":
-        read: Callable[[int, str], None] = rows.text_line
-    else:
-        read = _Table(rows, "\t" if Path(path).suffix.lower() == ".tsv" else ",").line
-    for number, line in _lines(path, digest.update):
-        read(number, line)
-    rows.refuse_bad()
-    version = ListVersion(name, algorithm, action, len(rows.names), digest.digest(), terms, distance, quality)
-    values = np.frombuffer(bytes(rows.values), np.uint8).reshape(-1, algorithm.size)
-    names = np.array(rows.names, np.bytes_)
-    labels = np.array(rows.labels, np.int32)
-    names.flags.writeable = labels.flags.writeable = False
-    return HashList(version, values, names, labels, tuple(rows.label_names))
-
-
-class _BadLine(Exception):
-    """What is wrong with a line, in words of ours."""
-
-
-class _Rows:
-    """The entries so far, and what was wrong."""
-
-    def __init__(self, path: Path | str, algorithm: Algorithm) -> None:
-        self._path = path
-        self._algorithm = algorithm
-        self._digits = algorithm.size * 2
-        self._seen: set[bytes] = set()
-        self._bad: list[tuple[int, str]] = []
-        self._bad_count = 0
-        self.values = bytearray()
-        self.names: list[bytes] = []
-        self.labels: list[int] = []
-        self.label_names: dict[str, int] = {}
-
-    @property
-    def algorithm(self) -> Algorithm:
-        return self._algorithm
-
-    def text_line(self, number: int, line: str) -> None:
-        """A hash, a comment or nothing."""
-        line = line.strip()
-        if line and not line.startswith("#"):
-            self.add(number, line)
-
-    def add(self, number: int, value: str, entry: str = "", label: str = "") -> None:
-        """Take one entry, or note what is wrong with it. Absent columns are empty."""
-        try:
-            self._add(value.strip(), entry.strip(), label.strip())
-        except _BadLine as e:
-            self.bad(number, str(e))
-
-    def bad(self, number: int, reason: str) -> None:
-        """Note a bad line."""
-        self._bad_count += 1
-        if len(self._bad) < _SHOWN:
-            self._bad.append((number, reason))
-
-    def refuse_bad(self) -> None:
-        """Raise HashListError if a line was bad, or none held an entry."""
-        if self._bad:
-            lines = "; ".join(f"line {number}: {reason}" for number, reason in self._bad)
-            more = (
-                f"; and {self._bad_count - len(self._bad)} more" if self._bad_count > len(self._bad) else ""
-            )
-            count = f"{self._bad_count} bad line{'s' if self._bad_count > 1 else ''}"
-            raise HashListError(f"{self._path}: {count}, nothing was loaded: {lines}{more}")
-        if not self.names:
-            raise HashListError(f"{self._path}: the list holds no entry")
-
-    def _add(self, value: str, entry: str, label: str) -> None:
-        if len(value) != self._digits:
-            raise _BadLine(f"not the {self._digits} hex digits of {self._algorithm}")
-        try:
-            raw = binascii.unhexlify(value)
-        except ValueError:
-            raise _BadLine(f"not the {self._digits} hex digits of {self._algorithm}") from None
-        if not entry:
-            entry = hashlib.sha256(raw).hexdigest()[:16]
-        elif not IDENTIFIER.fullmatch(entry):
-            raise _BadLine("the entry is not made of letters, digits and . _ : -, at most 64")
-        if len(label) > MAX_LABEL or not label.isprintable():
-            raise _BadLine(f"the label is longer than {MAX_LABEL} characters or not printable")
-        name = entry.encode("ascii")
-        # Digests all have one length: value and name cannot be cut in two ways.
-        pair = raw + name
-        if pair in self._seen:
-            return
-        self._seen.add(pair)
-        self.values += raw
-        self.names.append(name)
-        self.labels.append(self.label_names.setdefault(label, len(self.label_names)) if label else -1)
-
-
-class _Table:
-    """Lines with columns; the first may name them."""
-
-    def __init__(self, rows: _Rows, delimiter: str) -> None:
-        self._rows = rows
-        self._delimiter = delimiter
-        self._columns: tuple[int, int | None, int | None] | None = None
-
-    def line(self, number: int, line: str) -> None:
-        """A header, an entry or nothing.
-
-        A record is one line: a stray quote must not hide what follows.
-        """
-        if not line.strip():
-            return
-        try:
-            cells = self._cells(line)
-        except csv.Error:
-            self._rows.bad(number, "quotes that do not match")
-            return
-        if self._columns is None:
-            named = _header(cells, self._rows.algorithm)
-            self._columns = named or (0, 1, None)
-            if named:
-                return
-        value, entry, label = (_cell(cells, column) for column in self._columns)
-        self._rows.add(number, value, entry, label)
-
-    def _cells(self, line: str) -> list[str]:
-        if '"' not in line:
-            return line.split(self._delimiter)
-        return next(csv.reader(io.StringIO(line), delimiter=self._delimiter, strict=True))
-
-
-def _cell(cells: list[str], column: int | None) -> str:
-    return cells[column] if column is not None and column < len(cells) else ""
-
-
-def _header(cells: list[str], algorithm: Algorithm) -> tuple[int, int | None, int | None] | None:
-    """Columns of hash, entry and label when the line names the first of these, else None."""
-    names = [cell.strip().lower() for cell in cells]
-
-    def column(*wanted: str) -> int | None:
-        return next((names.index(name) for name in wanted if name in names), None)
-
-    value = column(algorithm.value, "hash", "value")
-    return None if value is None else (value, column("entry", "id"), column("label"))
-
-
-def _lines(path: Path | str, seen: Callable[[bytes], None]) -> Iterator[tuple[int, str]]:
-    """Number and text of each line, without its end; every byte is shown to `seen` too."""
-    try:
-        # Looked at first: opening a named pipe would wait for a writer.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise HashListError(f"{path}: the list is not a file")
-        with open(path, "rb") as file:
-            number = 0
-            while line := file.readline(MAX_LINE + 1):
-                number += 1
-                seen(line)
-                yield number, _text(path, number, line)
-    except OSError as e:
+    if "detect" not in terms.permitted_uses:
         raise HashListError(
-            f"{path}: {os.strerror(e.errno or 0)}; name a readable file under hash_lists"
-        ) from e
-    except ValueError as e:
-        raise HashListError(f"{path!r}: not a path") from e
-
-
-def _text(path: Path | str, number: int, line: bytes) -> str:
-    if len(line) > MAX_LINE:
-        raise HashListError(f"{path}: line {number} is longer than {MAX_LINE} bytes")
+            f"{path}: the terms of list {name} do not permit to detect; such a list is not loaded: ask its"
+            " licensor, then add detect to its permitted_uses"
+        )
     try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError:
-        raise HashListError(f"{path}: line {number} is not UTF-8") from None
-    if "\0" in text:
-        raise HashListError(f"{path}: line {number} holds a zero byte; a list is text")
-    return text.rstrip("\r\n")
+        how = find_format(format)
+    except HashListError as e:
+        raise HashListError(f"{path}: list {name}: {e}") from e
+    if how.known_good and action is not ListAction.IGNORE:
+        raise HashListError(
+            f"{path}: list {name} holds files that are no abuse ({format}); declare action: ignore"
+        )
+    return how

@@ -45,10 +45,10 @@ class ListMatcher:
     """
 
     def __init__(self, lists: Sequence[HashList], *, most: int = MOST, margin: int = SCREEN_MARGIN) -> None:
-        """Raises HashListError when two lists share a name or a threshold is impossible."""
-        names = [hashes.version.name for hashes in lists]
+        """Raises HashListError when two lists share name and algorithm or a threshold is impossible."""
+        names = [(hashes.version.name, hashes.version.algorithm) for hashes in lists]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise HashListError(f"two hash lists are named {twice}")
+            raise HashListError(f"two hash lists are named {twice[0]}")
         self._lists = [_Searchable(hashes, most, margin) for hashes in lists]
 
     @property

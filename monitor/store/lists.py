@@ -11,7 +11,9 @@ from monitor.store.schema import hash_lists
 
 
 def loaded(conn: Connection, salt: Salt, version: ListVersion, at: datetime) -> None:
-    """Keep a list's version, with an event, when anything of it differs from the last one of that name."""
+    """Keep a list's version, with an event, when anything of it differs from the last one of that name and
+    algorithm: a file with several algorithms is as many lists.
+    """
     terms = version.terms
     values: dict[str, Scalar] = {
         "name": version.name,
@@ -27,7 +29,7 @@ def loaded(conn: Connection, salt: Salt, version: ListVersion, at: datetime) -> 
     }
     last = conn.execute(
         select(hash_lists)
-        .where(hash_lists.c.name == version.name)
+        .where(hash_lists.c.name == version.name, hash_lists.c.algorithm == version.algorithm)
         .order_by(hash_lists.c.hash_list_id.desc())
         .limit(1)
     ).one_or_none()

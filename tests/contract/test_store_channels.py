@@ -8,6 +8,7 @@ import pytest
 
 from monitor.errors import ChannelRefused, ConfigError
 from monitor.model import (
+    Algorithm,
     ChannelId,
     ChannelState,
     ChatKind,
@@ -304,6 +305,9 @@ async def test_a_list_is_an_event_when_anything_of_it_differs(opened: Opened) ->
         hash_list(max_distance=20),
         hash_list(max_distance=20, name="partner-b"),
         hash_list(max_distance=20),
+        # Another algorithm of the same file is a list beside it.
+        hash_list(max_distance=0, algorithm=Algorithm.MD5),
+        hash_list(max_distance=20),
     ]
     for version in versions:
         await opened.store.list_loaded(version, START)
@@ -318,6 +322,7 @@ async def test_a_list_is_an_event_when_anything_of_it_differs(opened: Opened) ->
         ("partner-a", three, 31),
         ("partner-a", three, 20),
         ("partner-b", three, 20),
+        ("partner-a", three, 0),
     ]
 
 

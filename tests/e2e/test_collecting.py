@@ -58,6 +58,7 @@ class Bench:
         (self.folder / "list.csv").write_text(
             "".join(f"{h},{e}\n" for h, e in self.listed or [("0" * 64, "none")])
         )
+        (self.folder / "list.csv").chmod(0o600)
         terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect"]}
         settings = {
             "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],

@@ -84,6 +84,8 @@ def config(tmp_path: Path) -> str:
     (tmp_path / "pdq.csv").write_text(f"{'0f' * 32},e-1\n{'0e' * 32},e-2\n{'ff' * 32},e-3\n")
     (tmp_path / "sha.csv").write_text(f"{'0f' * 32},s-1\n")
     (tmp_path / "good.txt").write_text(f"{'0f' * 32}\n")
+    for path in tmp_path.iterdir():
+        path.chmod(0o600)
     terms = {"licensor": "Partner", "reference": "DSA-1", "permitted_uses": ["detect"]}
     lists = [
         {"name": "pictures", "file": "pdq.csv", "algorithm": "pdq", "terms": terms},

@@ -257,6 +257,7 @@ async def test_login_and_run_go_through_the_proxy_alone(
     for number in range(20):
         news.post(str(number), media=world.document(b"%d" % number, dc=2))
     (place.folder / "list.csv").write_text("sha256,entry\n" + "0" * 64 + ",e-1\n")
+    (place.folder / "list.csv").chmod(0o600)
     terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect"]}
     lists = [{"name": "one", "file": "list.csv", "algorithm": "sha256", "terms": terms}]
     async with proxy(account) as way:

@@ -32,6 +32,7 @@ def posting(*names: str, posts: int = 30) -> dict[str, Any]:
 
 def listed(folder: Path, name: str) -> dict[str, Any]:
     (folder / f"{name}.csv").write_text("sha256,entry\n" + "0" * 64 + ",e-1\n")
+    (folder / f"{name}.csv").chmod(0o600)
     return {"name": name, "file": f"{name}.csv", "algorithm": "sha256", "terms": TERMS}
 
 

@@ -34,6 +34,7 @@ def digests() -> list[str]:
 def listed(folder: Path, name: str, values: list[str]) -> dict[str, Any]:
     rows = "".join(f"{value},e-{number}\n" for number, value in enumerate(values))
     (folder / f"{name}.csv").write_text("sha256,entry\n" + rows)
+    (folder / f"{name}.csv").chmod(0o600)
     return {"name": name, "file": f"{name}.csv", "algorithm": "sha256", "terms": TERMS}
 
 

@@ -14,6 +14,7 @@ from tests.e2e.site import CODE, PHONE, USER, Site, at, channel, eventually, kil
 def test_login_run_and_status_against_a_separate_process(tmp_path: Path) -> None:
     scenario = {"channels": [{"username": "news_one", "posts": 250, "photos": 0.02, "live_per_second": 20}]}
     (tmp_path / "list.csv").write_text("sha256,entry\n" + "0" * 64 + ",e-1\n")
+    (tmp_path / "list.csv").chmod(0o600)
     terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect"]}
     lists = [{"name": "one", "file": "list.csv", "algorithm": "sha256", "terms": terms}]
     with site(tmp_path, scenario, channels=[channel("news_one")], hash_lists=lists) as place:

@@ -73,6 +73,7 @@ class Album:
 def listed(path: Path, algorithm: Algorithm, value: bytes) -> HashList:
     path = path / f"{algorithm}.csv"
     path.write_text(f"{value.hex()},e-1\n")
+    path.chmod(0o600)
     return load_list(
         path,
         name=f"list-{algorithm}",

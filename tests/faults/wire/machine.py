@@ -78,6 +78,7 @@ class Machine:
         lists = []
         for algorithm, entries in listed.items():
             (self._folder / f"{algorithm}.csv").write_text("".join(f"{h},{e}\n" for h, e in entries))
+            (self._folder / f"{algorithm}.csv").chmod(0o600)
             lists.append(
                 {"name": algorithm, "file": f"{algorithm}.csv", "algorithm": algorithm, "terms": TERMS}
             )

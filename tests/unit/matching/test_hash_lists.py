@@ -35,6 +35,7 @@ def loaded(path: Path, **changes: Any) -> HashList:
 def written(folder: Path, text: str | bytes, name: str = "list.csv") -> Path:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.chmod(0o600)
     return path
 
 

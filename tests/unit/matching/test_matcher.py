@@ -34,6 +34,7 @@ def make(tmp_path: Path) -> Any:
     ) -> HashList:
         path = tmp_path / f"{name}.csv"
         path.write_text("".join(f"{value.hex()},{entry}\n" for entry, value in entries))
+        path.chmod(0o600)
         return load_list(
             path,
             name=name,
