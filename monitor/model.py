@@ -35,6 +35,8 @@ class Algorithm(enum.StrEnum):
     PDQ = "pdq"
     PHASH = "phash"
     DHASH = "dhash"
+    VPDQ = "vpdq"
+    """PDQ of a frame of a film; an entry of a list has one for each of its frames."""
 
     @property
     def size(self) -> int:
@@ -47,7 +49,7 @@ class Algorithm(enum.StrEnum):
         return self in (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
 
 
-_HASH_BYTES: Mapping[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8, "dhash": 8}
+_HASH_BYTES: Mapping[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8, "dhash": 8, "vpdq": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +423,8 @@ class Recorded:
 class MediaOutcome(enum.StrEnum):
     """What came of one media item.
 
-    INCOMPLETE ended before its announced size, and what was there matched nothing; ON_CDN is given out only
+    INCOMPLETE ended before its announced size, or is a film of which a part is broken or beyond the limits, and what
+    there was matched nothing; ON_CDN is given out only
     through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
     longer there, or refused.
     """
@@ -451,12 +454,27 @@ class PendingMedia:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaHashes:
-    """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what they stand for.
+class Frame:
+    """One frame of a film or a moving picture: its PDQ (32 bytes) and quality (0–100), `second` of the film."""
 
-    `undecodable` says that the bytes claim to be a picture and could not be read as one;
+    second: float
+    pdq: bytes
+    quality: int
+
+    def __post_init__(self) -> None:
+        if len(self.pdq) != Algorithm.PDQ.size:
+            raise ValueError(f"a frame's PDQ takes {Algorithm.PDQ.size} bytes, not {len(self.pdq)}")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaHashes:
+    """All hashes of one item. `quality` (0–100) is PDQ's, of a film that of its best frame; width and height in
+    pixels of what they stand for.
+
+    `undecodable` says that the bytes claim to be a picture or a film and could not be read as one;
     their digests are there all the same. `screened` says that a smaller rendition stood for the original: its
-    digests are those of the rendition, its perceptual hashes a few bits off the original's.
+    digests are those of the rendition, its perceptual hashes a few bits off the original's. `frames` are those
+    that were looked at of what moves; `partial` says that it has more, which were beyond the limits or broken.
     """
 
     hashes: tuple[Hash, ...]
@@ -465,6 +483,8 @@ class MediaHashes:
     height: int | None = None
     undecodable: bool = False
     screened: bool = False
+    frames: tuple[Frame, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,6 +492,8 @@ class Match:
     """A hash of ours within a list's threshold of one of its entries. Distances in bits.
 
     `error_bound` says that a smaller rendition decided: the most that its hash was seen to be off the original's.
+    Of a film the distance is that of the nearest frame; `query_share` and `list_share` are the per cent of the film's
+    frames, and of the entry's, that are near one of the other's, rounded down. A listed picture has no `list_share`.
     """
 
     hash_list: str
@@ -482,6 +504,8 @@ class Match:
     threshold: int
     quality: int | None = None
     error_bound: int | None = None
+    query_share: int | None = None
+    list_share: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,14 +198,15 @@ class Hashing(Protocol):
         """Take the next bytes."""
 
     async def finish(self) -> MediaHashes:
-        """Digests of all bytes and, when they are a picture, its perceptual hashes."""
+        """Digests of all bytes and, when they are a picture or a film, perceptual hashes of what they show."""
 
 
 class Hasher(Protocol):
     """Turns bytes into hashes; in this process, or in a confined worker."""
 
-    def start(self, original_size: tuple[int, int] | None = None) -> Hashing:
-        """Begin with one item; with the original's width and height when its bytes are a smaller rendition."""
+    def start(self, original_size: tuple[int, int] | None = None, *, films: bool = True) -> Hashing:
+        """Begin with one item; with the original's width and height when its bytes are a smaller rendition.
+        Without `films` nothing of what moves is decoded but a moving picture's first frame."""
 
 
 class Matcher(Protocol):
