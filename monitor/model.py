@@ -468,8 +468,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class MediaHashes:
-    """All hashes of one item. `quality` (0–100) is PDQ's, of a film that of its best frame; width and height in
-    pixels of what they stand for.
+    """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what they stand for.
 
     `undecodable` says that the bytes claim to be a picture or a film and could not be read as one;
     their digests are there all the same. `screened` says that a smaller rendition stood for the original: its
@@ -485,6 +484,12 @@ class MediaHashes:
     screened: bool = False
     frames: tuple[Frame, ...] = ()
     partial: bool = False
+
+    @property
+    def best_quality(self) -> int | None:
+        """PDQ's quality where the item shows most; None when it shows nothing."""
+        shown = [frame.quality for frame in self.frames]
+        return max(shown if self.quality is None else [self.quality, *shown], default=None)
 
 
 @dataclass(frozen=True, slots=True)

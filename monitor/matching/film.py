@@ -51,6 +51,9 @@ class Sampling:
     cpu_seconds: float = 300.0
 
 
+USUAL = Sampling()
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """What was seen of a film, none in a file of sound alone. Width and height in pixels as it is shown; `partial`
@@ -64,7 +67,7 @@ class Film:
 
 
 def hash_film(
-    size: int, read_at: ReadAt, sampling: Sampling = Sampling(), alive: Callable[[], None] = lambda: None
+    size: int, read_at: ReadAt, sampling: Sampling = USUAL, alive: Callable[[], None] = lambda: None
 ) -> Film:
     """The frames of a film of `size` bytes that `read_at` gives piece by piece; `alive` is called now and then.
 
@@ -97,7 +100,7 @@ def hash_film(
     return Film(tuple(frames), *size_shown, watch.partial)
 
 
-def film_of(data: "bytes | bytearray | memoryview", sampling: Sampling = Sampling()) -> Film:
+def film_of(data: "bytes | bytearray | memoryview", sampling: Sampling = USUAL) -> Film:
     """`hash_film` of a film in memory, which is not copied."""
     view = memoryview(data)
     return hash_film(len(view), lambda offset, size: bytes(view[offset : offset + size]), sampling)
@@ -250,6 +253,7 @@ def warm_up() -> None:
     import av
     import numpy as np
 
+    grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 99, np.uint8), format="rgb24")
     for container, codec, pixels in (
         ("mov", "mpeg4", "yuv420p"),
         ("matroska", "mjpeg", "yuvj420p"),
@@ -258,14 +262,13 @@ def warm_up() -> None:
         written = io.BytesIO()
         with av.open(written, "w", format=container) as film:
             stream: Any = film.add_stream(codec, rate=5)
-            stream.width, stream.height, stream.pix_fmt, stream.thread_count = 64, 48, pixels, 1
-            for level in range(0, 250, 50):
-                picture = np.full((48, 64, 3), level, np.uint8)
-                film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            stream.width, stream.height, stream.pix_fmt = grey.width, grey.height, pixels
+            stream.codec_context.thread_count = 1
+            for _ in range(6):
+                film.mux(stream.encode(grey.reformat(format=pixels, threads=1)))
             film.mux(stream.encode())
         film_of(written.getvalue())
         for cut in (100, len(written.getvalue()) // 2):
             with contextlib.suppress(MediaUndecodable):
                 film_of(written.getvalue()[:cut])
-    frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
-    pdq_of_frame(frame.reformat(format="gbrp"))
+    pdq_of_frame(grey)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from monitor.errors import MediaEmpty, MediaUndecodable
-from monitor.matching.film import HEAD_BYTES, Film, Sampling, film_of
+from monitor.matching.film import HEAD_BYTES, USUAL, Film, Sampling, film_of
 from monitor.matching.film_file import MAX_FILM_BYTES, film_format, moves
 from monitor.matching.image import ImageHashes, hash_image
 from monitor.matching.picture import MAGIC_BYTES, MAX_PIXELS, looks_like_picture
@@ -42,7 +42,7 @@ class InProcessHasher:
         max_picture_bytes: int = MAX_PICTURE_BYTES,
         max_pixels: int = MAX_PIXELS,
         max_film_bytes: int = MAX_FILM_BYTES,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = USUAL,
     ) -> None:
         self._kept = Kept(max_picture_bytes, max_film_bytes)
         self._max_pixels = max_pixels
@@ -50,7 +50,7 @@ class InProcessHasher:
 
     def start(self, original_size: tuple[int, int] | None = None, *, films: bool = True) -> "MediaHashing":
         """See ports.Hasher."""
-        return MediaHashing(self._kept, self._decode, self._film if films else None, original_size)
+        return MediaHashing(self._kept, self._decode, self._film, original_size, films=films)
 
     async def _decode(self, data: bytes, original_size: tuple[int, int] | None) -> ImageHashes:
         return await asyncio.to_thread(
@@ -78,7 +78,7 @@ class _Kind(enum.Enum):
 
 
 class MediaHashing:
-    """One item: digests here, pictures by `decode`, what moves by `film` (None: it is not looked at).
+    """One item: digests here, pictures by `decode`, what moves by `film`, unless `films` says otherwise.
 
     Chunks are fed one after the other, never two at a time. With `original_size` the bytes are a smaller rendition
     of a picture of that width and height.
@@ -88,12 +88,15 @@ class MediaHashing:
         self,
         most: Kept,
         decode: Decode,
-        film: DecodeFilm | None,
+        film: DecodeFilm,
         original_size: tuple[int, int] | None = None,
+        *,
+        films: bool = True,
     ) -> None:
         self._most = most
         self._decode = decode
         self._film = film
+        self._films = films
         self._original = original_size
         self._digests = [hashlib.new(name, usedforsecurity=False) for name in _EXACT]
         self._size = 0
@@ -136,7 +139,6 @@ class MediaHashing:
             return replace(bare, undecodable=True)
 
     async def _picture(self, bare: MediaHashes, data: bytearray) -> MediaHashes:
-        moving = self._film is not None and moves(bytes(data[:HEAD_BYTES]))
         image = await self._decode(bytes(data), self._original)
         found = replace(
             bare,
@@ -150,28 +152,19 @@ class MediaHashing:
             width=image.width,
             height=image.height,
         )
-        if not moving:
+        if not self._films or not moves(bytes(data[:HEAD_BYTES])):
             return found
         try:
-            return await self._moving(found, data)
+            film = await self._film(data)
         except MediaUndecodable:
             return replace(found, partial=True)
+        # A single one is the picture itself.
+        frames = film.frames if len(film.frames) > 1 else ()
+        return replace(found, frames=frames, partial=film.partial)
 
-    async def _moving(self, found: MediaHashes, data: bytearray) -> MediaHashes:
-        assert self._film is not None
+    async def _moving(self, bare: MediaHashes, data: bytearray) -> MediaHashes:
         film = await self._film(data)
-        still = found.quality is not None
-        if still and len(film.frames) < 2:
-            return found
-        qualities = [frame.quality for frame in film.frames]
-        return replace(
-            found,
-            quality=max([found.quality or 0, *qualities]) if still or qualities else None,
-            width=found.width if still else film.width,
-            height=found.height if still else film.height,
-            frames=film.frames,
-            partial=film.partial,
-        )
+        return replace(bare, frames=film.frames, width=film.width, height=film.height, partial=film.partial)
 
     def _digest(self, chunk: bytes) -> None:
         for digest in self._digests:
@@ -181,7 +174,7 @@ class MediaHashing:
         head = head[:MAGIC_BYTES]
         if looks_like_picture(bytes(head)):
             return _Kind.PICTURE
-        return _Kind.FILM if self._film is not None and film_format(bytes(head)) else _Kind.OTHER
+        return _Kind.FILM if self._films and film_format(bytes(head)) else _Kind.OTHER
 
     def _decide(self) -> None:
         """Keep the bytes as long as they may be a picture or a film of a size that will be decoded."""

@@ -31,7 +31,7 @@ def pdq_of_frame(frame: "VideoFrame") -> tuple[Pdq, int, int]:
     matrix = _display_matrix(frame)
     luma = _coded_luma(frame)
     if luma is None:
-        rgb = _upright(frame.to_ndarray(format="rgb24"), matrix)
+        rgb = _upright(frame.to_ndarray(format="rgb24", threads=1), matrix)
         height, width = rgb.shape[:2]
         return pdq(lambda start, stop: rgb[start:stop], width, height), width, height
     luma = _upright(luma, matrix)
