@@ -214,7 +214,11 @@ class Matcher(Protocol):
 
     @property
     def perceptual(self) -> bool:
-        """Whether a list of perceptual hashes is among them: whether a smaller rendition can tell anything."""
+        """Whether a list of pictures' perceptual hashes is among them: whether a smaller rendition can tell anything."""
+
+    @property
+    def films(self) -> bool:
+        """Whether a film's frames can match: whether it is worth decoding."""
 
     def suspects(self, hashes: MediaHashes) -> bool:
         """Whether the original of a rendition with these hashes may match: the radius is wider, the quality lower."""

@@ -1,6 +1,7 @@
 """Inside a decoder: load everything, give up everything, answer until the other end is closed."""
 
 import contextlib
+import resource
 import signal
 import sys
 import time
@@ -24,6 +25,7 @@ def main(settings: Settings) -> None:
     warm_up()
     warm_up_films()
     _send(writer, confine_decoder(settings.memory, settings.cpu_seconds, required=settings.required))
+    base = _resident()
     while head := reader.read(HEAD.size):
         kind, length, width, height = HEAD.unpack(head)
         if kind == FILM:
@@ -32,10 +34,18 @@ def main(settings: Settings) -> None:
             data = reader.read(length)
             answer = Answer(_hashed(data, (width, height) if width and height else None, settings.max_pixels))
             del data
-        last = time.process_time() > settings.cpu_seconds / 2
+        # What a large film leaves behind is in pieces, of which the next one may find none large enough.
+        last = time.process_time() > settings.cpu_seconds / 2 or (
+            kind == FILM and _resident() - base > settings.memory // 4
+        )
         _send(writer, msgspec.structs.replace(answer, last=last))
         if last:
             return
+
+
+def _resident() -> int:
+    """The most bytes of memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _hashed(data: bytes, original_size: tuple[int, int] | None, max_pixels: int) -> ImageHashes | None:
