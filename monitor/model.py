@@ -423,7 +423,7 @@ class Recorded:
 class MediaOutcome(enum.StrEnum):
     """What came of one media item.
 
-    INCOMPLETE ended before its announced size, or is a film of which a part is broken or beyond the limits, and what
+    INCOMPLETE ended before its announced size, PARTIAL is a film of which some was broken or beyond the limits, and what
     there was matched nothing; ON_CDN is given out only
     through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
     longer there, or refused.
@@ -436,6 +436,7 @@ class MediaOutcome(enum.StrEnum):
     UNDECODABLE = "undecodable"
     EMPTY = "empty"
     INCOMPLETE = "incomplete"
+    PARTIAL = "partial"
     TOO_LARGE = "too_large"
     KIND_OFF = "kind_off"
     ON_CDN = "on_cdn"

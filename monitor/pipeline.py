@@ -287,7 +287,7 @@ class Examiner:
         if hashes.undecodable:
             return MediaOutcome.UNDECODABLE
         if hashes.partial:
-            return MediaOutcome.INCOMPLETE
+            return MediaOutcome.PARTIAL
         quality = hashes.best_quality
         if quality is not None and quality < self.fetching.limits.min_quality:
             return MediaOutcome.LOW_QUALITY

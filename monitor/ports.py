@@ -214,7 +214,7 @@ class Matcher(Protocol):
 
     @property
     def perceptual(self) -> bool:
-        """Whether a list of pictures' perceptual hashes is among them: whether a smaller rendition can tell anything."""
+        """Whether a list of pictures' perceptual hashes is among them: whether a smaller rendition says anything."""
 
     @property
     def films(self) -> bool:

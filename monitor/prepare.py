@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from monitor.config import Config, HashListEntry
 from monitor.errors import ConfigError
+from monitor.matching import FilmRule, Sampling
 from monitor.matching.lists import HashList, load_list
 from monitor.model import Algorithm
 from monitor.secrets import read_private
@@ -89,6 +90,7 @@ def read_list(config: Config, entry: HashListEntry) -> HashList:
         Algorithm.PDQ: config.matching.pdq,
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
+        Algorithm.VPDQ: config.matching.vpdq,
     }.get(entry.algorithm)
     return load_list(
         config.resolve(entry.file),
@@ -100,6 +102,25 @@ def read_list(config: Config, entry: HashListEntry) -> HashList:
         max_distance=limit.max_distance if limit else 0,
         min_quality=limit.min_quality if limit else 0,
     )
+
+
+def sampling(config: Config) -> Sampling:
+    """How films are looked at."""
+    video = config.media.video
+    return Sampling(
+        video.frames_per_second,
+        video.keyframes_only,
+        video.max_seconds,
+        video.max_frames,
+        video.max_pixels,
+        video.max_cpu_seconds,
+    )
+
+
+def film_rule(config: Config) -> FilmRule:
+    """When a film matches."""
+    rule = config.matching.vpdq
+    return FilmRule(rule.min_query_share, rule.min_list_share, rule.picture_frames)
 
 
 def private_state(config: Config) -> None:

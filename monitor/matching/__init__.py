@@ -18,6 +18,7 @@ from monitor.matching.matcher import ListMatcher
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode
 from monitor.matching.signals import SignalType, hash_signal, register, signal_names, signal_type
 from monitor.matching.thresholds import MIN_QUALITY
+from monitor.matching.vpdq import FilmRule
 
 __all__ = [
     "MAX_FILM_BYTES",
@@ -27,6 +28,7 @@ __all__ = [
     "MIN_QUALITY",
     "USUAL",
     "Film",
+    "FilmRule",
     "HashIndex",
     "HashList",
     "Hits",

@@ -226,7 +226,8 @@ class _Searchable:
 
     def _nearest_frames(self, values: Values, quality: Numbers) -> Numbers:
         """Of each frame the distance of the nearest entry; more than any radius where none is within the list's."""
-        assert self._frames is not None
+        if self._frames is None:
+            return np.full(len(values), FAR)
         nearest = self._frames.nearest(values, self._version.max_distance)
         return np.where(quality < self._version.min_quality, FAR, nearest)
 
