@@ -49,7 +49,15 @@ class Algorithm(enum.StrEnum):
         return self in (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
 
 
-_HASH_BYTES: Mapping[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8, "dhash": 8, "vpdq": 32}
+_HASH_BYTES: Mapping[str, int] = {
+    "md5": 16,
+    "sha1": 20,
+    "sha256": 32,
+    "pdq": 32,
+    "phash": 8,
+    "dhash": 8,
+    "vpdq": 32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,10 +431,9 @@ class Recorded:
 class MediaOutcome(enum.StrEnum):
     """What came of one media item.
 
-    INCOMPLETE ended before its announced size, PARTIAL is a film of which some was broken or beyond the limits, and what
-    there was matched nothing; ON_CDN is given out only
-    through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
-    longer there, or refused.
+    INCOMPLETE ended before its announced size, PARTIAL is a film of which some was broken or beyond the limits, and
+    what there was matched nothing; ON_CDN is given out only through a content delivery network; KIND_OFF and
+    TOO_LARGE were left out by the configuration; GONE is no longer there, or refused.
     """
 
     PENDING = "pending"

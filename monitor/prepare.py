@@ -4,7 +4,7 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from monitor.config import Config, HashListEntry
+from monitor.config import Config, Films, HashListEntry, Perceptual
 from monitor.errors import ConfigError
 from monitor.matching import FilmRule, Sampling
 from monitor.matching.lists import HashList, load_list
@@ -86,12 +86,13 @@ def pseudonyms(config: Config) -> Pseudonyms:
 
 def read_list(config: Config, entry: HashListEntry) -> HashList:
     """One declared hash list. Raises HashListError."""
-    limit = {
+    limits: dict[Algorithm, Perceptual | Films] = {
         Algorithm.PDQ: config.matching.pdq,
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
         Algorithm.VPDQ: config.matching.vpdq,
-    }.get(entry.algorithm)
+    }
+    limit = limits.get(entry.algorithm)
     return load_list(
         config.resolve(entry.file),
         name=entry.name,

@@ -24,8 +24,8 @@ def hash(
 ) -> None:
     """MD5, SHA-1 and SHA-256 of files; of pictures also PDQ, pHash and dHash, of films the PDQ of a frame a second.
 
-    Pictures and films are decoded in a process that can do nothing else, where the system has such. A file that cannot be
-    read is named on standard error, and the others are hashed all the same.
+    Pictures and films are decoded in a process that can do nothing else, where the system has such. A file that
+    cannot be read is named on standard error, and the others are hashed all the same.
     """
     import asyncio
 

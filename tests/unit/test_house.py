@@ -62,7 +62,7 @@ LIBRARIES = {
     "imagehash": {"matching"},
     "numba": {"matching"},
     "simplejpeg": {"matching"},
-    "av": {"matching"},
+    "av": {"matching", "testdc"},
     "starlette": {"console"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -181,7 +181,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("media_id"),
         one_of(
             "outcome",
-            "pending match no_match low_quality undecodable empty incomplete partial too_large kind_off on_cdn gone failed",
+            "pending match no_match low_quality undecodable empty incomplete partial too_large kind_off on_cdn gone"
+            " failed",
         ),
         word("rendition", 16),
     )
