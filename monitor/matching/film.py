@@ -121,6 +121,11 @@ class _Watch:
         self._next = 0
         self._started: float | None = None
 
+    @property
+    def most_decoded(self) -> str:
+        """Pixels of a frame as it is coded, which has edges that are not shown."""
+        return str(self.sampling.max_pixels * 5 // 4 + (1 << 16))
+
     def due(self, second: float) -> float | None:
         """The place in the film of a frame with this timestamp when it is to be looked at, else None."""
         if self._started is None:
@@ -160,7 +165,7 @@ def _film(file: FilmFile, format: str, watch: _Watch) -> Seen:
             buffer_size=PIECE,
             # What a sender wrote about the film is not looked at.
             metadata_errors="ignore",
-            options={"max_pixels": str(watch.sampling.max_pixels)},
+            options={"max_pixels": watch.most_decoded},
             container_options={"codec_whitelist": ",".join(CODECS), "protocol_whitelist": ""},
         ) as container:
             stream = container.streams.best("video")
@@ -206,7 +211,7 @@ def _decoded(container: "InputContainer", stream: "VideoStream", watch: _Watch) 
     if context.name not in CODECS:
         raise MediaUndecodable("the film is coded in a way that is not read here")
     context.thread_count = 1
-    context.options = {"max_pixels": str(watch.sampling.max_pixels)}
+    context.options = {"max_pixels": watch.most_decoded}
     for other in container.streams:
         if other is not stream:
             other.discard = Discard.all

@@ -105,7 +105,7 @@ async def one(hasher: WorkerHasher, data: bytes, result: Survey) -> None:
     assert values[Algorithm.SHA256] == hashlib.sha256(data).digest()
     assert found.undecodable is False or Algorithm.PDQ not in values
     result.undecodable += found.undecodable
-    result.decoded += Algorithm.PDQ in values
+    result.decoded += Algorithm.PDQ in values or bool(found.frames)
 
 
 def resident_peak(process: int) -> int:
