@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, InForce, available
 from monitor.decoder.wire import Settings
-from monitor.decoder.worker import Dead, Worker
+from monitor.decoder.worker import SILENCE_SECONDS, Dead, Worker
 from monitor.errors import ConfigError, MediaUndecodable
 from monitor.matching import (
     MAX_FILM_BYTES,
@@ -39,7 +39,8 @@ class WorkerHasher:
     """ports.Hasher with pictures and films decoded in `workers` confined processes; digests are computed here.
 
     Use it as an async context: the processes run inside it, and when it ends, or this process is killed, they
-    are gone. A picture may take `seconds` of wall time, a film what `sampling` gives it, both `memory` bytes; what
+    are gone. A picture may take `seconds` of wall time, a film what `sampling` gives it (and no more than
+    `silence` without a sign of work), both `memory` bytes; what
     ends or delays two decoders in a row is undecodable. With `required` entering raises ConfigError where decoders
     cannot be confined; FatalError, then or later, when none can be started.
     """
@@ -49,6 +50,7 @@ class WorkerHasher:
         *,
         workers: int = WORKERS,
         seconds: float = ITEM_SECONDS,
+        silence: float = SILENCE_SECONDS,
         memory: int = DECODER_MEMORY,
         cpu_seconds: int = DECODER_CPU_SECONDS,
         max_picture_bytes: int = MAX_PICTURE_BYTES,
@@ -60,7 +62,7 @@ class WorkerHasher:
         self._kept = Kept(max_picture_bytes, max_film_bytes)
         settings = Settings(os.getpid(), max_pixels, memory, cpu_seconds, required, sampling)
         self._required = required
-        self._workers = [Worker(settings, seconds) for _ in range(workers)]
+        self._workers = [Worker(settings, seconds, silence) for _ in range(workers)]
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         # A film takes minutes: one decoder, where there are several, is always left for pictures.
         self._films = asyncio.Semaphore(max(1, workers - 1))

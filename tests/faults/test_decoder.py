@@ -18,8 +18,9 @@ from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, available
 from monitor.decoder import ITEM_SECONDS, TRIES, WorkerHasher
 from monitor.decoder.wire import Settings
 from monitor.decoder.worker import Worker
-from monitor.matching import MAX_PIXELS, USUAL, hash_image
+from monitor.matching import MAX_PIXELS, USUAL, Sampling, hash_image
 from monitor.model import Algorithm, MediaHashes
+from monitor.testdc.films import film
 from tests.unit.matching import pictures
 
 pytestmark = pytest.mark.skipif(not available().enough, reason="no Landlock or seccomp on this machine")
@@ -96,6 +97,50 @@ async def test_what_two_decoders_cannot_do_in_time_is_undecodable_and_the_next_i
         assert hasher.deaths == TRIES
         assert len(hasher.processes) == 0
         await hashed(hasher, quick)
+
+
+async def test_a_decoder_that_dies_over_a_film_is_replaced_and_the_film_read_again() -> None:
+    data = film(1, 4, 320, 240)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=10)) as hasher:
+        expected = await hashed(hasher, data)
+        assert len(expected.frames) == 40
+        for wait in (0.0, 0.01, 0.03):
+            [first] = hasher.processes
+            task = asyncio.create_task(hashed(hasher, data))
+            await asyncio.sleep(wait)
+            os.kill(first, signal.SIGKILL)
+            assert await task == expected
+        assert hasher.deaths >= 1
+
+
+async def test_a_film_over_which_a_decoder_falls_silent_is_read_by_another() -> None:
+    data = film(1, 4, 320, 240)
+    async with WorkerHasher(workers=1, silence=2) as hasher:
+        [first] = hasher.processes
+        os.kill(first, signal.SIGSTOP)
+        assert len((await hashed(hasher, data)).frames) == 4
+        assert hasher.deaths == 1
+        assert await asyncio.to_thread(gone, [first])
+
+
+async def test_pictures_do_not_wait_for_films() -> None:
+    films = [film(seed, 8, 640, 480) for seed in (1, 2)]
+    async with WorkerHasher(workers=2, sampling=Sampling(frames_per_second=30)) as hasher:
+        busy = [asyncio.create_task(hashed(hasher, data)) for data in films]
+        await asyncio.sleep(0.05)
+        assert not (await hashed(hasher, jpeg())).undecodable
+        assert not all(task.done() for task in busy)
+        for task in busy:
+            assert len((await task).frames) == 80
+
+
+async def test_a_film_that_takes_too_long_is_seen_in_part() -> None:
+    data = film(1, 8, 640, 480)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=30, cpu_seconds=0.05)) as hasher:
+        found = await hashed(hasher, data)
+        assert found.partial
+        assert 0 < len(found.frames) < 80
+        assert hasher.deaths == 0
 
 
 async def test_what_needs_more_memory_than_allowed_is_undecodable_and_the_decoder_lives_on() -> None:
