@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import confinement, downloads, hashing, startup, steady, throughput
+from benchmarks import confinement, downloads, hashing, startup, steady, throughput, video
 from benchmarks.table import show
 
 if __name__ == "__main__":
@@ -10,6 +10,7 @@ if __name__ == "__main__":
         startup.measure(),
         *throughput.measure(),
         *hashing.measure(),
+        *video.measure(),
         downloads.measure(),
         confinement.measure(),
         *steady.measure(),

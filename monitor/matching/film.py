@@ -16,7 +16,7 @@ from monitor.errors import MediaUndecodable
 from monitor.matching.film_file import PIECE, FilmFile, ReadAt, film_format, moves
 from monitor.matching.frames import timed
 from monitor.matching.image import pdq_of_image
-from monitor.matching.luma import pdq_of_frame
+from monitor.matching.luma import display_matrix, pdq_of_frame
 from monitor.matching.picture import BROKEN, MAX_PIXELS, upright_rgb
 from monitor.model import Frame
 
@@ -184,6 +184,7 @@ def _is_cover(stream: "VideoStream") -> bool:
 
 
 def _frames(container: "InputContainer", stream: "VideoStream", watch: _Watch) -> Seen:
+    matrix = None
     for frame in _decoded(container, stream, watch):
         second = frame.time
         if second is None or not abs(second) < _LARGEST:
@@ -193,7 +194,9 @@ def _frames(container: "InputContainer", stream: "VideoStream", watch: _Watch) -
             if frame.width * frame.height > watch.sampling.max_pixels:
                 watch.partial = True
                 continue
-            found, width, height = pdq_of_frame(frame)
+            if matrix is None:
+                matrix = display_matrix(frame)
+            found, width, height = pdq_of_frame(frame, matrix)
             yield Frame(place, found.value, found.quality), width, height
         if watch.ends(second):
             return

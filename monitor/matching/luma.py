@@ -26,9 +26,13 @@ _WIDE = 2
 Plane = npt.NDArray[Any]
 
 
-def pdq_of_frame(frame: "VideoFrame") -> tuple[Pdq, int, int]:
+Matrix = tuple[int, int, int, int]
+"""How frames are turned before they are shown: x' = a·x + c·y, y' = b·x + d·y, as (a, b, c, d)."""
+AS_IT_LIES: Matrix = (1, 0, 0, 1)
+
+
+def pdq_of_frame(frame: "VideoFrame", matrix: Matrix = AS_IT_LIES) -> tuple[Pdq, int, int]:
     """PDQ of a frame as it is shown, upright, and the width and height in pixels that it then has."""
-    matrix = _display_matrix(frame)
     luma = _coded_luma(frame)
     if luma is None:
         rgb = _upright(frame.to_ndarray(format="rgb24", threads=1), matrix)
@@ -72,16 +76,19 @@ def _widened(frame: "VideoFrame", samples: Floats) -> Floats:
     return widened
 
 
-def _display_matrix(frame: "VideoFrame") -> tuple[int, int, int, int]:
-    """How the frame is turned before it is shown: x' = a·x + c·y, y' = b·x + d·y, as (a, b, c, d)."""
+def display_matrix(frame: "VideoFrame") -> Matrix:
+    """How the film that a frame is from is turned before it is shown.
+
+    For one frame of a film alone: one that was asked is freed only when Python's garbage collector finds it.
+    """
     found = frame.side_data.get("DISPLAYMATRIX")
     if found is None or len(raw := bytes(memoryview(cast(Any, found)))) != 36:
-        return 1, 0, 0, 1
+        return AS_IT_LIES
     a, b, _, c, d, *_ = struct.unpack("=9i", raw)
     return a, b, c, d
 
 
-def _upright(values: Plane, matrix: tuple[int, int, int, int]) -> Plane:
+def _upright(values: Plane, matrix: Matrix) -> Plane:
     """The plane turned and mirrored by quarters: what is askew stays as it is nearest to."""
     a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
