@@ -145,10 +145,15 @@ class _Watch:
         return beyond % 1.0 <= lasts * rate
 
     def ends(self, second: float) -> bool:
-        """Whether the limits end the film at this timestamp."""
-        self._alive()
+        """Whether the film is looked at no further than this timestamp."""
         late = self._started is not None and second - self._started > self.sampling.max_seconds
-        ended = late or time.thread_time() > self._end
+        self.partial |= late
+        return late or self.tired()
+
+    def tired(self) -> bool:
+        """Whether the processor time is used up."""
+        self._alive()
+        ended = time.thread_time() > self._end
         self.partial |= ended
         return ended
 
@@ -219,22 +224,24 @@ def _decoded(container: "InputContainer", stream: "VideoStream", watch: _Watch) 
         if other is not stream:
             other.discard = Discard.all
     usual = Fraction(1) / stream.average_rate if stream.average_rate else Fraction(0)
+    context.open(strict=False)
     packets = container.demux(stream)
-    while True:
+    while not watch.tired():
         try:
             packet = next(packets, None)
         except (*BROKEN, FFmpegError):
             watch.partial, packet = True, None
-        try:
-            if packet is None:
+        if packet is None:
+            with contextlib.suppress(EOFError):
                 yield from context.decode(None)
-                return
-            if watch.sampling.keyframes_only:
-                context.skip_frame = "NONKEY"
-            elif packet.pts is not None and packet.time_base:
-                lasts = max(usual, (packet.duration or 0) * packet.time_base)
-                due = watch.may_be_due(float(packet.pts * packet.time_base), float(lasts) * 1.5)
-                context.skip_frame = "DEFAULT" if due else "NONREF"
+            return
+        if watch.sampling.keyframes_only:
+            context.skip_frame = "NONKEY"
+        elif packet.pts is not None and packet.time_base:
+            lasts = max(usual, (packet.duration or 0) * packet.time_base)
+            due = watch.may_be_due(float(packet.pts * packet.time_base), float(lasts) * 1.5)
+            context.skip_frame = "DEFAULT" if due else "NONREF"
+        try:
             yield from context.decode(packet)
         except EOFError:
             return

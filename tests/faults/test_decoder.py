@@ -153,11 +153,11 @@ async def test_a_decoder_takes_no_more_for_many_frames_than_for_one() -> None:
 
 
 async def test_a_film_that_takes_too_long_is_seen_in_part() -> None:
-    data = film(1, 8, 640, 480)
-    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=30, cpu_seconds=0.01)) as hasher:
+    data = film(1, 16, 640, 480)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=30, cpu_seconds=0.03)) as hasher:
         found = await hashed(hasher, data)
         assert found.partial
-        assert 0 < len(found.frames) < 80
+        assert 0 < len(found.frames) < 160
         assert hasher.deaths == 0
 
 

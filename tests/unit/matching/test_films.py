@@ -121,13 +121,13 @@ def test_limits_leave_the_rest_out_and_say_so() -> None:
     for sampling, count in (
         (Sampling(max_seconds=2.5), 3),
         (Sampling(max_frames=2), 2),
-        (Sampling(cpu_seconds=0), 1),
     ):
         found = film_of(data, sampling)
         assert (found.frames, found.partial) == (whole.frames[:count], True)
     assert not film_of(data, Sampling(max_frames=6, max_pixels=320 * 240)).partial
-    with pytest.raises(MediaUndecodable):
-        film_of(data, Sampling(max_pixels=320 * 240 - 1))
+    for sampling in (Sampling(max_pixels=320 * 240 - 1), Sampling(cpu_seconds=0)):
+        with pytest.raises(MediaUndecodable):
+            film_of(data, sampling)
 
 
 @pytest.mark.parametrize("container", ["matroska", "avi", "webm"])
@@ -145,6 +145,16 @@ def test_behind_what_is_broken_the_film_goes_on() -> None:
     data[middle : middle + 3000] = bytes(3000)
     found = film_of(bytes(data))
     assert found.frames[-1].second == pytest.approx(5, abs=0.2)
+
+
+def test_a_film_whose_decoder_cannot_be_opened_ends() -> None:
+    data = bytearray(film(1, 2, 176, 144, container="avi", codec="msmpeg4v2"))
+    header = data.index(b"strf") + 8
+    height = slice(header + 8, header + 12)
+    assert int.from_bytes(data[height], "little") == 144
+    data[height] = (144 + (1 << 16)).to_bytes(4, "little")
+    with pytest.raises(MediaUndecodable):
+        film_of(data, Sampling(max_pixels=1_000_000))
 
 
 def test_a_film_without_its_table_of_contents_is_undecodable() -> None:
