@@ -114,7 +114,8 @@ async def test_a_decoder_that_dies_over_a_film_is_replaced_and_the_film_read_aga
             [first] = hasher.processes
             task = asyncio.create_task(hashed(hasher, data))
             await asyncio.sleep(wait)
-            os.kill(first, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the one before ended unseen, between two items
+                os.kill(first, signal.SIGKILL)
             assert await task == expected
         assert hasher.deaths >= 1
 

@@ -188,8 +188,9 @@ async def test_too_large_is_said_before_and_while_it_is_read(store: SqlStore) ->
 
 async def test_a_large_item_leaves_room_for_small_ones() -> None:
     room = Room(800)
-    async with asyncio.timeout(20), room.of(700):
-        second = asyncio.create_task(hold(room, 700))
+    async with asyncio.timeout(20), room.of(400):
+        second = asyncio.create_task(hold(room, 400))
+        await asyncio.sleep(0.05)
         async with room.of(100):
             pass
         assert not second.done()
