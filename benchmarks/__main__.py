@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks import confinement, downloads, hashing, lists, photos, searching, startup, steady, throughput
+from benchmarks import (
+    confinement,
+    downloads,
+    hashing,
+    lists,
+    photos,
+    searching,
+    startup,
+    steady,
+    throughput,
+    video,
+)
 from benchmarks.table import Row, as_markdown, show
 
 
@@ -23,6 +34,7 @@ def _all(full: bool) -> Mapping[str, Callable[[], list[Row]]]:
         "searching": partial(searching.measure, full=full),
         "lists": lists.measure,
         "photos": photos.measure,
+        "video": video.measure,
         "downloads": lambda: [downloads.measure()],
         "confinement": lambda: [confinement.measure()],
         "steady": steady.measure,

@@ -21,7 +21,7 @@ from monitor.matching import ListMatcher
 from monitor.model import Budget, ChannelId, Declaration, Source
 from monitor.pipeline import Examiner, Recorder
 from monitor.ports import Hasher, Matcher, Progress, Store
-from monitor.prepare import Prepared, now
+from monitor.prepare import Prepared, film_rule, now
 from monitor.telegram.catchup import CatchUp
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.convert import Ages, Context
@@ -214,7 +214,7 @@ async def collect(
         pseudonym=prepared.pseudonyms,
         hasher=hasher,
         sealing_key=prepared.sealing_key,
-        matcher=ListMatcher(prepared.lists, margin=config.matching.screen_margin),
+        matcher=ListMatcher(prepared.lists, margin=config.matching.screen_margin, film=film_rule(config)),
         progress=progress,
         look_again=config.telegram.look_again,
         reconcile_every=config.telegram.reconcile_every.total_seconds(),

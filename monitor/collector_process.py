@@ -23,7 +23,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError, SessionRevoked
 from monitor.matching import warm_up_index
 from monitor.ports import Hasher, Progress
-from monitor.prepare import Prepared, fetches_media, now, prepare
+from monitor.prepare import Prepared, fetches_media, now, prepare, sampling
 from monitor.streams import finish
 from monitor.telegram.reach import resolved
 from monitor.telegram.sealing import unseal
@@ -75,7 +75,11 @@ async def _work(store: RemoteStore, path: Path) -> None:
     if not fetches_media(prepared):
         await _collect(store, prepared, None)
         return
-    async with WorkerHasher(required=config.confinement == "required") as hasher:
+    async with WorkerHasher(
+        max_film_bytes=config.media.max_bytes,
+        sampling=sampling(config),
+        required=config.confinement == "required",
+    ) as hasher:
         await _collect(store, prepared, hasher)
 
 

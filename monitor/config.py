@@ -355,6 +355,18 @@ class Perceptual(Section):
     min_quality: Annotated[int, Field(ge=0, le=100)] = 0
 
 
+class Films(Section):
+    """When a film counts as a match: distance in bits and quality of a frame; the per cent of its frames, and of the
+    listed film's, that are near one of the other's; how many of a longer film's have to show a listed picture.
+    """
+
+    max_distance: Annotated[int, Field(ge=0, le=63)] = 31
+    min_quality: Annotated[int, Field(ge=0, le=100)] = 50
+    min_query_share: Annotated[int, Field(ge=1, le=100)] = 80
+    min_list_share: Annotated[int, Field(ge=0, le=100)] = 0
+    picture_frames: Annotated[int, Field(ge=1, le=100)] = 2
+
+
 class Matching(Section):
     """Thresholds by algorithm; bits that the radius is wider by when a photo's small size is looked at;
     media items that one entry may match within an hour before its flags are held back.
@@ -363,14 +375,22 @@ class Matching(Section):
     pdq: Perceptual = Perceptual(max_distance=31, min_quality=50)
     phash: Perceptual = Perceptual(max_distance=8)
     dhash: Perceptual = Perceptual(max_distance=8)
+    vpdq: Films = Films()
     screen_margin: Annotated[int, Field(ge=0, le=64)] = 16
     flood_guard: Annotated[int, Field(ge=1)] = 100
 
 
 class Video(Section):
-    """How films are sampled."""
+    """How films are sampled, and how much of one is looked at: seconds of the film, frames, pixels of a frame, seconds
+    of processor time. `keyframes_only` is fast and misses much: to screen, not to clear.
+    """
 
     frames_per_second: Annotated[float, Field(gt=0, le=30)] = 1
+    keyframes_only: bool = False
+    max_seconds: Annotated[float, Field(gt=0, le=86_400)] = 7200
+    max_frames: Annotated[int, Field(gt=0, le=100_000)] = 7200
+    max_pixels: Annotated[int, Field(ge=10_000, le=36_000_000)] = 8_912_896
+    max_cpu_seconds: Annotated[float, Field(gt=0, le=1200)] = 300
 
 
 class Media(Section):

@@ -19,7 +19,7 @@ import yaml
 from monitor import daemon
 from monitor.config import Config, load
 from monitor.errors import FatalError, InputError
-from monitor.matching import hash_image
+from monitor.matching import film_of, hash_image
 from monitor.model import ChannelState
 from monitor.prepare import Prepared, now, prepare
 from monitor.reporting.exports import export
@@ -85,7 +85,9 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
     Raises FatalError when the end is not reached.
     """
     started = time.monotonic()
-    say("making a world: 9 channels, some 3,300 posts, 220 pictures and files, planted copies among them")
+    say(
+        "making a world: 9 channels, some 3,300 posts, 220 pictures, films and files, planted copies among them"
+    )
     shown = await asyncio.to_thread(showcase, World(seed=SEED), SEED)
     async with Cluster(shown.world, SEED) as cluster:
         say(f"serving it over MTProto on {cluster.host}:{cluster.port(1)} and :{cluster.port(2)}")
@@ -118,6 +120,10 @@ def _configure(out: Path, cluster: Cluster, shown: Showcase) -> Config:
     lists.mkdir(mode=0o700)
     pictures = [(entry, hash_image(data).pdq.hex()) for entry, data in shown.pictures.items()]
     _private(lists / "pictures.csv", _csv("pdq", pictures))
+    films = [
+        (entry, frame.pdq.hex()) for entry, data in shown.films.items() for frame in film_of(data).frames
+    ]
+    _private(lists / "films.csv", _csv("vpdq", films))
     import hashlib
 
     files = [(entry, hashlib.sha256(data).hexdigest()) for entry, data in shown.files.items()]
@@ -164,6 +170,7 @@ def _settings(cluster: Cluster, shown: Showcase) -> dict[str, object]:
         "channels": channels,
         "hash_lists": [
             {"name": "demo-pictures", "file": "lists/pictures.csv", "algorithm": "pdq", "terms": terms},
+            {"name": "demo-films", "file": "lists/films.csv", "algorithm": "vpdq", "terms": terms},
             {"name": "demo-files", "file": "lists/files.csv", "algorithm": "sha256", "terms": terms},
         ],
     }

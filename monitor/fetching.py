@@ -27,18 +27,23 @@ class Limits:
 
 
 class Room:
-    """A number of bytes that may be in memory at once; those who want more wait."""
+    """A number of bytes that may be in memory at once; those who want more wait.
+
+    An eighth of it is for small items: films are in memory for minutes, and pictures shall not wait for them.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
+        self._spare = size // 8
         self._changed = asyncio.Condition()
 
     @contextlib.asynccontextmanager
     async def of(self, wanted: int) -> AsyncIterator[None]:
-        """Hold `wanted` bytes for as long as the block lasts; never more than there is in all."""
-        amount = min(wanted, self._size)
+        """Hold `wanted` bytes for as long as the block lasts; never more than a large item may have."""
+        amount = min(wanted, self._size - self._spare)
+        left = self._spare if amount > self._spare else 0
         async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= amount)
+            await self._changed.wait_for(lambda: self._free - amount >= left)
             self._free -= amount
         try:
             yield

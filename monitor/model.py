@@ -35,6 +35,8 @@ class Algorithm(enum.StrEnum):
     PDQ = "pdq"
     PHASH = "phash"
     DHASH = "dhash"
+    VPDQ = "vpdq"
+    """PDQ of a frame of a film; an entry of a list has one for each of its frames."""
 
     @property
     def size(self) -> int:
@@ -47,7 +49,15 @@ class Algorithm(enum.StrEnum):
         return self in (Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256)
 
 
-_HASH_BYTES: Mapping[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8, "dhash": 8}
+_HASH_BYTES: Mapping[str, int] = {
+    "md5": 16,
+    "sha1": 20,
+    "sha256": 32,
+    "pdq": 32,
+    "phash": 8,
+    "dhash": 8,
+    "vpdq": 32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,9 +443,9 @@ class Recorded:
 class MediaOutcome(enum.StrEnum):
     """What came of one media item.
 
-    INCOMPLETE ended before its announced size, and what was there matched nothing; ON_CDN is given out only
-    through a content delivery network; KIND_OFF and TOO_LARGE were left out by the configuration; GONE is no
-    longer there, or refused.
+    INCOMPLETE ended before its announced size, PARTIAL is a film of which some was broken or beyond the limits, and
+    what there was matched nothing; ON_CDN is given out only through a content delivery network; KIND_OFF and
+    TOO_LARGE were left out by the configuration; GONE is no longer there, or refused.
     """
 
     PENDING = "pending"
@@ -445,6 +455,7 @@ class MediaOutcome(enum.StrEnum):
     UNDECODABLE = "undecodable"
     EMPTY = "empty"
     INCOMPLETE = "incomplete"
+    PARTIAL = "partial"
     TOO_LARGE = "too_large"
     KIND_OFF = "kind_off"
     ON_CDN = "on_cdn"
@@ -463,12 +474,26 @@ class PendingMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a film or a moving picture: its PDQ (32 bytes) and quality (0–100), `second` of the film."""
+
+    second: float
+    pdq: bytes
+    quality: int
+
+    def __post_init__(self) -> None:
+        if len(self.pdq) != Algorithm.PDQ.size:
+            raise ValueError(f"a frame's PDQ takes {Algorithm.PDQ.size} bytes, not {len(self.pdq)}")
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHashes:
     """All hashes of one item. `quality` (0–100) is PDQ's; width and height in pixels of what they stand for.
 
-    `undecodable` says that the bytes claim to be a picture and could not be read as one;
+    `undecodable` says that the bytes claim to be a picture or a film and could not be read as one;
     their digests are there all the same. `screened` says that a smaller rendition stood for the original: its
-    digests are those of the rendition, its perceptual hashes a few bits off the original's.
+    digests are those of the rendition, its perceptual hashes a few bits off the original's. `frames` are those
+    that were looked at of what moves; `partial` says that it has more, which were beyond the limits or broken.
     """
 
     hashes: tuple[Hash, ...]
@@ -477,6 +502,14 @@ class MediaHashes:
     height: int | None = None
     undecodable: bool = False
     screened: bool = False
+    frames: tuple[Frame, ...] = ()
+    partial: bool = False
+
+    @property
+    def best_quality(self) -> int | None:
+        """PDQ's quality where the item shows most; None when it shows nothing."""
+        shown = [frame.quality for frame in self.frames]
+        return max(shown if self.quality is None else [self.quality, *shown], default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,6 +517,8 @@ class Match:
     """A hash of ours within a list's threshold of one of its entries. Distances in bits.
 
     `error_bound` says that a smaller rendition decided: the most that its hash was seen to be off the original's.
+    Of a film the distance is that of the nearest frame; `query_share` and `list_share` are the per cent of the film's
+    frames, and of the entry's, that are near one of the other's, rounded down. A listed picture has no `list_share`.
     """
 
     hash_list: str
@@ -494,6 +529,8 @@ class Match:
     threshold: int
     quality: int | None = None
     error_bound: int | None = None
+    query_share: int | None = None
+    list_share: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

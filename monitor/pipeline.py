@@ -225,7 +225,7 @@ class Examiner:
             seen, outcome = _Seen(), MediaOutcome.KIND_OFF
         else:
             seen = await self._seen(item)
-            matches = self._matches(seen)
+            matches = await self._matches(seen)
             outcome = MediaOutcome.MATCH if matches else self._without_match(seen)
         return Examined(
             *(item.media_id, outcome, self.clock(), seen.fetched, seen.rendition, matches),
@@ -242,7 +242,7 @@ class Examiner:
             return seen
         full = await self._read(item, small=False)
         # A match that is gone before it could be confirmed is one all the same.
-        decides = seen if full.hashes is None and self._matches(seen) else full
+        decides = seen if full.hashes is None and await self._matches(seen) else full
         return replace(decides, fetched=seen.fetched + full.fetched)
 
     async def _read(self, item: PendingMedia, *, small: bool) -> "_Seen":
@@ -252,7 +252,7 @@ class Examiner:
             if not small and (item.media.size or 0) > limits.max_bytes:
                 raise MediaTooLarge("larger than media.max_bytes")
             download = await self.source.locate(item, small=small)
-            hashing = self.hasher.start(download.original_size)
+            hashing = self.hasher.start(download.original_size, films=self.matcher.films)
             async with self.fetching.room.of(download.size), aclosing(download.chunks()) as chunks:
                 async for chunk in chunks:
                     fetched += len(chunk)
@@ -264,8 +264,13 @@ class Examiner:
             return _Seen(download, fetched, failed=_outcome_of(e))
         return _Seen(download, fetched, hashes, whole=fetched >= download.size)
 
-    def _matches(self, seen: "_Seen") -> tuple[Match, ...]:
-        return () if seen.hashes is None else self.matcher.match(seen.hashes)
+    async def _matches(self, seen: "_Seen") -> tuple[Match, ...]:
+        if seen.hashes is None:
+            return ()
+        if seen.hashes.frames:
+            # Thousands of searches: seconds, in long lists.
+            return await asyncio.to_thread(self.matcher.match, seen.hashes)
+        return self.matcher.match(seen.hashes)
 
     def _confirms(self, seen: "_Seen") -> bool:
         """Whether the full size is to decide. A rendition that cannot be read, or is not there, says nothing."""
@@ -281,7 +286,10 @@ class Examiner:
             return MediaOutcome.INCOMPLETE
         if hashes.undecodable:
             return MediaOutcome.UNDECODABLE
-        if hashes.quality is not None and hashes.quality < self.fetching.limits.min_quality:
+        if hashes.partial:
+            return MediaOutcome.PARTIAL
+        quality = hashes.best_quality
+        if quality is not None and quality < self.fetching.limits.min_quality:
             return MediaOutcome.LOW_QUALITY
         return MediaOutcome.NO_MATCH
 

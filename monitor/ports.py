@@ -198,14 +198,15 @@ class Hashing(Protocol):
         """Take the next bytes."""
 
     async def finish(self) -> MediaHashes:
-        """Digests of all bytes and, when they are a picture, its perceptual hashes."""
+        """Digests of all bytes and, when they are a picture or a film, perceptual hashes of what they show."""
 
 
 class Hasher(Protocol):
     """Turns bytes into hashes; in this process, or in a confined worker."""
 
-    def start(self, original_size: tuple[int, int] | None = None) -> Hashing:
-        """Begin with one item; with the original's width and height when its bytes are a smaller rendition."""
+    def start(self, original_size: tuple[int, int] | None = None, *, films: bool = True) -> Hashing:
+        """Begin with one item; with the original's width and height when its bytes are a smaller rendition.
+        Without `films` nothing of what moves is decoded but a moving picture's first frame."""
 
 
 class Matcher(Protocol):
@@ -213,7 +214,11 @@ class Matcher(Protocol):
 
     @property
     def perceptual(self) -> bool:
-        """Whether a list of perceptual hashes is among them: whether a smaller rendition can tell anything."""
+        """Whether a list of pictures' perceptual hashes is among them: whether a smaller rendition says anything."""
+
+    @property
+    def films(self) -> bool:
+        """Whether a film's frames can match: whether it is worth decoding."""
 
     def suspects(self, hashes: MediaHashes) -> bool:
         """Whether the original of a rendition with these hashes may match: the radius is wider, the quality lower."""

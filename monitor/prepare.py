@@ -4,8 +4,9 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from monitor.config import Config, HashListEntry
+from monitor.config import Config, Films, HashListEntry, Perceptual
 from monitor.errors import ConfigError
+from monitor.matching import FilmRule, Sampling
 from monitor.matching.lists import HashList, load_lists
 from monitor.model import Algorithm
 from monitor.secrets import read_private, sealing_key
@@ -90,10 +91,11 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
     """
     if entry.expired(now()):
         return ()
-    perceptual = {
+    perceptual: dict[Algorithm, Perceptual | Films] = {
         Algorithm.PDQ: config.matching.pdq,
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
+        Algorithm.VPDQ: config.matching.vpdq,
     }
     limits = {
         algorithm: (
@@ -118,6 +120,25 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
         manifest=config.resolve(entry.manifest) if entry.manifest else None,
         key=sealing_key(entry.key, config.path.parent, config.state, where) if entry.key else None,
     )
+
+
+def sampling(config: Config) -> Sampling:
+    """How films are looked at."""
+    video = config.media.video
+    return Sampling(
+        video.frames_per_second,
+        video.keyframes_only,
+        video.max_seconds,
+        video.max_frames,
+        video.max_pixels,
+        video.max_cpu_seconds,
+    )
+
+
+def film_rule(config: Config) -> FilmRule:
+    """When a film matches."""
+    rule = config.matching.vpdq
+    return FilmRule(rule.min_query_share, rule.min_list_share, rule.picture_frames)
 
 
 def private_state(config: Config) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
+LARGEST_FILM = 2_000_000_000
+"""Bytes of a film that is decoded: it is held in memory."""
 
 
 @command
@@ -20,10 +22,10 @@ def hash(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files of any kind.")],
     json: JsonOption = False,
 ) -> None:
-    """MD5, SHA-1 and SHA-256 of files; of pictures also PDQ, pHash and dHash.
+    """MD5, SHA-1 and SHA-256 of files; of pictures also PDQ, pHash and dHash, of films the PDQ of a frame a second.
 
-    Pictures are decoded in a process that can do nothing else, where the system has such. A file that cannot be
-    read is named on standard error, and the others are hashed all the same.
+    Pictures and films are decoded in a process that can do nothing else, where the system has such. A file that
+    cannot be read is named on standard error, and the others are hashed all the same.
     """
     import asyncio
 
@@ -36,7 +38,7 @@ async def _all(files: list[Path], json: bool) -> bool:
     from monitor.decoder import WorkerHasher
 
     readable = True
-    async with WorkerHasher(workers=1, required=False) as hasher:
+    async with WorkerHasher(workers=1, max_film_bytes=LARGEST_FILM, required=False) as hasher:
         for path in files:
             try:
                 row = await _one(path, hasher)
@@ -73,7 +75,16 @@ async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
         "width": None if found is None else found.width,
         "height": None if found is None else found.height,
         "outcome": _outcome(found),
+        **({"vpdq": frames} if (frames := _frames(found)) else {}),
     }
+
+
+def _frames(found: "MediaHashes | None") -> list[dict[str, Any]]:
+    """A film's frames, in vPDQ's words but for `second`."""
+    return [
+        {"second": round(frame.second, 3), "pdq": frame.pdq.hex(), "quality": frame.quality}
+        for frame in (() if found is None else found.frames)
+    ]
 
 
 def _outcome(found: "MediaHashes | None") -> str:
@@ -83,15 +94,18 @@ def _outcome(found: "MediaHashes | None") -> str:
         return "empty"
     if found.undecodable:
         return "undecodable"
-    if found.quality is None:
+    if found.best_quality is None:
         return "no_picture"
-    return "low_quality" if found.quality < MIN_QUALITY else "hashed"
+    if found.partial:
+        return "partial"
+    return "low_quality" if found.best_quality < MIN_QUALITY else "hashed"
 
 
 _MEANING = {
     "empty": "empty: there is nothing to hash",
-    "undecodable": "says that it is a picture, and cannot be read as one: digests alone",
-    "no_picture": "no picture that is read here: digests alone",
+    "undecodable": "says that it is a picture or a film, and cannot be read as one: digests alone",
+    "no_picture": "no picture and no film that is read here: digests alone",
+    "partial": "a film of which some is broken or beyond the limits; what there is was hashed",
     "low_quality": "a picture that shows too little for its perceptual hashes to be compared",
 }
 
@@ -99,6 +113,8 @@ _MEANING = {
 def _show(row: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
+
+    from monitor.matching import MIN_QUALITY
 
     head = Text(str(row["file"]), style="bold")
     size = f"  {row['bytes']:,} bytes"
@@ -110,6 +126,9 @@ def _show(row: dict[str, Any]) -> None:
         if row[name] is not None:
             quality = f"  quality {row['pdq_quality']}" if name == "pdq" else ""
             table.add_row(f"  {name}", f"{row[name]}{quality}")
+    if frames := row.get("vpdq"):
+        clear = sum(frame["quality"] >= MIN_QUALITY for frame in frames)
+        table.add_row("  vpdq", f"{len(frames)} frames, {clear} of them clear enough; --json prints them")
     if row["outcome"] in _MEANING:
         table.add_row("  note", _MEANING[row["outcome"]])
     console = out()

@@ -30,8 +30,10 @@ __all__ = [
     "harden",
 ]
 
-DECODER_MEMORY = 256 * 1024 * 1024
-"""Bytes that a decoder may take beyond its interpreter and libraries."""
+DECODER_MEMORY = 512 * 1024 * 1024
+"""Bytes that a decoder may take beyond its interpreter and libraries: a picture of the largest size takes half of it,
+so does a film of 3840 × 2160 whose decoder keeps sixteen frames.
+"""
 DECODER_CPU_SECONDS = 3600
 """Processor time of a decoder's whole life, after which the kernel ends it."""
 

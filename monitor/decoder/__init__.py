@@ -1,16 +1,27 @@
-"""Pictures are decoded in processes that can do nothing else: bytes in, hashes out."""
+"""Pictures and films are decoded in processes that can do nothing else: bytes in, hashes out."""
 
 import asyncio
 import contextlib
 import os
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, InForce, available
 from monitor.decoder.wire import Settings
-from monitor.decoder.worker import Dead, Worker
+from monitor.decoder.worker import SILENCE_SECONDS, Dead, Worker
 from monitor.errors import ConfigError, MediaUndecodable
-from monitor.matching import MAX_PICTURE_BYTES, MAX_PIXELS, ImageHashes, MediaHashing
+from monitor.matching import (
+    MAX_FILM_BYTES,
+    MAX_PICTURE_BYTES,
+    MAX_PIXELS,
+    USUAL,
+    Film,
+    ImageHashes,
+    Kept,
+    MediaHashing,
+    Sampling,
+)
 
 __all__ = ["ITEM_SECONDS", "TRIES", "WORKERS", "WorkerHasher"]
 
@@ -21,14 +32,17 @@ ITEM_SECONDS = 5.0
 TRIES = 2
 """Decoders an item may cost before it is recorded as undecodable."""
 
+_T = TypeVar("_T")
+
 
 class WorkerHasher:
-    """ports.Hasher with pictures decoded in `workers` confined processes; digests are computed here.
+    """ports.Hasher with pictures and films decoded in `workers` confined processes; digests are computed here.
 
     Use it as an async context: the processes run inside it, and when it ends, or this process is killed, they
-    are gone. An item may take `seconds` of wall time and `memory` bytes; what ends or delays two decoders in a
-    row is undecodable. With `required` entering raises ConfigError where decoders cannot be confined;
-    FatalError, then or later, when none can be started.
+    are gone. A picture may take `seconds` of wall time, a film what `sampling` gives it (and no more than
+    `silence` without a sign of work), both `memory` bytes; what
+    ends or delays two decoders in a row is undecodable. With `required` entering raises ConfigError where decoders
+    cannot be confined; FatalError, then or later, when none can be started.
     """
 
     def __init__(
@@ -36,17 +50,22 @@ class WorkerHasher:
         *,
         workers: int = WORKERS,
         seconds: float = ITEM_SECONDS,
+        silence: float = SILENCE_SECONDS,
         memory: int = DECODER_MEMORY,
         cpu_seconds: int = DECODER_CPU_SECONDS,
         max_picture_bytes: int = MAX_PICTURE_BYTES,
         max_pixels: int = MAX_PIXELS,
+        max_film_bytes: int = MAX_FILM_BYTES,
+        sampling: Sampling = USUAL,
         required: bool = True,
     ) -> None:
-        self._max_picture_bytes = max_picture_bytes
-        settings = Settings(os.getpid(), max_pixels, memory, cpu_seconds, required)
+        self._kept = Kept(max_picture_bytes, max_film_bytes)
+        settings = Settings(os.getpid(), max_pixels, memory, cpu_seconds, required, sampling)
         self._required = required
-        self._workers = [Worker(settings, seconds) for _ in range(workers)]
+        self._workers = [Worker(settings, seconds, silence) for _ in range(workers)]
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
+        # A film takes minutes: one decoder, where there are several, is always left for pictures.
+        self._films = asyncio.Semaphore(max(1, workers - 1))
 
     async def __aenter__(self) -> Self:
         if self._required and not available().enough:
@@ -72,9 +91,9 @@ class WorkerHasher:
     ) -> None:
         await self._end()
 
-    def start(self, original_size: tuple[int, int] | None = None) -> MediaHashing:
+    def start(self, original_size: tuple[int, int] | None = None, *, films: bool = True) -> MediaHashing:
         """See ports.Hasher."""
-        return MediaHashing(self._max_picture_bytes, self._decode, original_size)
+        return MediaHashing(self._kept, self._decode, self._film, original_size, films=films)
 
     @property
     def in_force(self) -> InForce | None:
@@ -92,11 +111,18 @@ class WorkerHasher:
         return sum(worker.deaths for worker in self._workers)
 
     async def _decode(self, data: bytes, original_size: tuple[int, int] | None) -> ImageHashes:
+        return await self._by_a_worker(lambda worker: worker.hash(data, original_size))
+
+    async def _film(self, data: bytearray) -> Film:
+        async with self._films:
+            return await self._by_a_worker(lambda worker: worker.film(data))
+
+    async def _by_a_worker(self, work: Callable[[Worker], Awaitable[_T]]) -> _T:
         worker = await self._idle.get()
         try:
             for _ in range(TRIES):
                 with contextlib.suppress(Dead):
-                    return await worker.hash(data, original_size)
+                    return await work(worker)
         finally:
             self._idle.put_nowait(worker)
         raise MediaUndecodable(f"{TRIES} decoders in a row ended over it")

@@ -8,15 +8,27 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 import monitor
 from monitor.confinement import InForce
-from monitor.decoder.wire import HEAD, LENGTH, LONGEST_ANSWER, Answer, Settings, plausible
+from monitor.decoder.wire import (
+    A_FRAME,
+    FILM,
+    HEAD,
+    LENGTH,
+    LONGEST_ANSWER,
+    PICTURE,
+    Answer,
+    Piece,
+    Settings,
+    plausible,
+    plausible_film,
+)
 from monitor.errors import FatalError, MediaUndecodable
-from monitor.matching import ImageHashes, checked_size
+from monitor.matching import Film, ImageHashes, checked_size
 
 START_SECONDS = 60.0
 """Wall time until a new decoder must be ready."""
@@ -24,8 +36,13 @@ STARTS = 5
 """Decoders in a row that may fail to start before the run is given up."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before a new decoder when several have died in a row, doubled each time."""
+FILM_SECONDS_MORE, FILM_SECONDS_EACH = 60.0, 4.0
+"""Wall time that a film may take, at most: so much, and so much for each second of processor time that it may take."""
+SILENCE_SECONDS = 60.0
+"""Wall time in which a decoder that is at work on a film must have said something."""
 
 _T = TypeVar("_T")
+_Said: Any = Answer | Piece
 _ENVIRONMENT = {
     # A decoder may start no thread.
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -46,6 +63,7 @@ class Worker:
 
     settings: Settings
     seconds: float
+    silence: float = SILENCE_SECONDS
     process: asyncio.subprocess.Process | None = None
     in_force: InForce | None = None
     deaths: int = 0
@@ -71,7 +89,7 @@ class Worker:
 
         Raises MediaUndecodable, FatalError, Dead; ValueError as `hash_image` does.
         """
-        head = HEAD.pack(len(data), *(checked_size(original_size) or (0, 0)))
+        head = HEAD.pack(PICTURE, len(data), *(checked_size(original_size) or (0, 0)))
         connection = await self.start()
         async with self._alive(self.seconds):
             loop = asyncio.get_running_loop()
@@ -80,12 +98,40 @@ class Worker:
             answer = await self._receive(connection, Answer)
             if answer.found is not None and not plausible(answer.found):
                 raise ValueError("no such hashes")
-        self._in_a_row = 0
-        if answer.last:
-            await self.end()
+        await self._answered(answer)
         if answer.found is None:
             raise MediaUndecodable("the bytes are not a picture that can be decoded within the limits")
         return answer.found
+
+    async def film(self, data: bytearray) -> Film:
+        """The frames of a film, which the decoder reads from here. Raises as `hash` does."""
+        connection = await self.start()
+        sampling = self.settings.sampling
+        longest = LONGEST_ANSWER + A_FRAME * sampling.max_frames
+        loop = asyncio.get_running_loop()
+        async with self._alive(FILM_SECONDS_MORE + FILM_SECONDS_EACH * sampling.cpu_seconds):
+            await loop.sock_sendall(connection, HEAD.pack(FILM, len(data), 0, 0))
+            with memoryview(data) as view:
+                while True:
+                    async with asyncio.timeout(self.silence):
+                        said = await self._receive(connection, _Said, longest)
+                        if isinstance(said, Answer):
+                            break
+                        if not 0 <= said.offset <= said.offset + said.size <= len(data):
+                            raise ValueError("beyond the film")
+                        with view[said.offset : said.offset + said.size] as piece:
+                            await loop.sock_sendall(connection, piece)
+            if said.film is not None and not plausible_film(said.film, sampling):
+                raise ValueError("no such frames")
+        await self._answered(said)
+        if said.film is None:
+            raise MediaUndecodable("the bytes are not a film that can be decoded within the limits")
+        return said.film
+
+    async def _answered(self, answer: Answer) -> None:
+        self._in_a_row = 0
+        if answer.last:
+            await self.end()
 
     async def end(self) -> None:
         """Have no decoder: none is left when this returns."""
@@ -130,20 +176,20 @@ class Worker:
             )
         return ours
 
-    async def _receive(self, connection: socket.socket, kind: type[_T]) -> _T:
+    async def _receive(self, connection: socket.socket, kind: type[_T], longest: int = LONGEST_ANSWER) -> _T:
         length = int.from_bytes(await self._exactly(connection, LENGTH), "big")
-        if length > LONGEST_ANSWER:
+        if length > longest:
             raise ValueError("longer than any answer")
         return msgspec.msgpack.decode(await self._exactly(connection, length), type=kind)
 
     async def _exactly(self, connection: socket.socket, length: int) -> bytes:
-        data = b""
+        data = bytearray()
         while len(data) < length:
             more = await asyncio.get_running_loop().sock_recv(connection, length - len(data))
             if not more:
                 raise EOFError
             data += more
-        return data
+        return bytes(data)
 
 
 def _environment() -> dict[str, str]:

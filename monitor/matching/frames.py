@@ -19,6 +19,26 @@ _BUDGET = 200_000_000
 _A_FRAME = 50_000
 """Pixels in whose time a frame is taken up, however small it is."""
 
+_UNSAID = 0.1
+"""Seconds for which players show a frame that does not say how long."""
+
+
+def timed(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Iterator[tuple[float, Image.Image]]":
+    """Each frame of a moving picture in its turn, as it lies, and the second at which it is shown first; of a still
+    picture the one it has. Raises MediaUndecodable where a frame is broken, after those before it.
+    """
+    with opened(data, max_pixels=max_pixels) as image:
+        count = int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+        second = 0.0
+        for position in range(count):
+            image.seek(position)
+            if image.width * image.height > max_pixels:
+                raise MediaUndecodable(f"a frame is larger than {max_pixels} pixels")
+            image.load()
+            yield second, image
+            lasts = image.info.get("duration")
+            second += lasts / 1000 if isinstance(lasts, int | float) and lasts > 0 else _UNSAID
+
 
 def frames(data: bytes, *, most: int = MOST_FRAMES, max_pixels: int = MAX_PIXELS) -> "Iterator[Image.Image]":
     """Up to `most` frames, evenly spread from the first on, upright RGB; of a still picture the one it has.

@@ -13,6 +13,7 @@ from monitor.matching.pdq import (
     LEAST_SIDE,
     NO_TRANSFORM,
     Floats,
+    Pdq,
     Pixels,
     Transform,
     bits,
@@ -105,6 +106,12 @@ def dihedral_pdq(
     else:
         transform = _whole_transform(seen, turned=True)
     return tuple(bits(way) for way in ways(transform.coefficients))
+
+
+def pdq_of_image(image: "Image.Image") -> Pdq:
+    """PDQ of a decoded, upright picture."""
+    transform = _whole_transform(image)
+    return Pdq(bits(transform.coefficients), transform.quality)
 
 
 def warm_up() -> None:

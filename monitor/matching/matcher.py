@@ -1,6 +1,6 @@
 """An item's hashes against the hash lists in force; implements ports.Matcher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,11 @@ from monitor.matching.exact import ExactIndex
 from monitor.matching.index import HashIndex
 from monitor.matching.lists import HashList
 from monitor.matching.thresholds import checked
+from monitor.matching.vpdq import FAR, USUAL_RULE, FilmIndex, FilmRule, Numbers, Values, distinct
 from monitor.model import Algorithm, Hash, ListAction, Match, MediaHashes
+
+_OF_FRAMES = (Algorithm.VPDQ, Algorithm.PDQ)
+_OF_NO_PICTURE = (Algorithm.VPDQ, *(a for a in Algorithm if a.exact))
 
 MOST = 20
 """Entries of one list in one item's matches, the nearest. A list may hold thousands of copies of one picture;
@@ -40,21 +44,36 @@ class ListMatcher:
     bytes are on one (an exact hash) has no perceptual match. A perceptual match with one takes away those of
     the same algorithm that are no nearer than itself.
 
+    A film matches lists of films, and lists of pictures by its frames, as `film` says. Of a frame that an ignored
+    picture is near to only what is nearer still counts; the film's other frames count all the same.
+
     `margin` is added to a list's radius where `suspects` asks whether an original may match: in bits of a 256 bit
     hash, and in proportion for others.
     """
 
-    def __init__(self, lists: Sequence[HashList], *, most: int = MOST, margin: int = SCREEN_MARGIN) -> None:
+    def __init__(
+        self,
+        lists: Sequence[HashList],
+        *,
+        most: int = MOST,
+        margin: int = SCREEN_MARGIN,
+        film: FilmRule = USUAL_RULE,
+    ) -> None:
         """Raises HashListError when two lists share name and algorithm or a threshold is impossible."""
         names = [(hashes.version.name, hashes.version.algorithm) for hashes in lists]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise HashListError(f"two hash lists are named {twice[0]}")
-        self._lists = [_Searchable(hashes, most, margin) for hashes in lists]
+        self._lists = [_Searchable(hashes, most, margin, film) for hashes in lists]
 
     @property
     def perceptual(self) -> bool:
         """See ports.Matcher."""
-        return any(not searched.algorithm.exact for searched in self._lists)
+        return any(s.algorithm not in _OF_NO_PICTURE for s in self._lists)
+
+    @property
+    def films(self) -> bool:
+        """See ports.Matcher."""
+        return any(s.algorithm in _OF_FRAMES for s in self._lists)
 
     def suspects(self, hashes: MediaHashes) -> bool:
         """See ports.Matcher."""
@@ -62,8 +81,12 @@ class ListMatcher:
 
     def look_up(self, hashes: MediaHashes) -> tuple[Match, ...]:
         """The nearest entries of each list, those to be ignored as well; nearest first."""
-        found = [match for searched in self._lists for match in searched.match(hashes)]
-        return tuple(sorted(found, key=lambda m: (m.distance, not m.algorithm.exact)))
+        found = (
+            match
+            for searched in self._lists
+            for match in (*searched.match(hashes), *searched.match_frames(hashes, ()))
+        )
+        return _sorted(found)
 
     def match(self, hashes: MediaHashes) -> tuple[Match, ...]:
         """The nearest entries within their list's threshold, each once, nearest first; empty when there is none."""
@@ -71,7 +94,8 @@ class ListMatcher:
         ignored: dict[Algorithm, int] = {}
         known_good = False
         for searched in self._lists:
-            for match in searched.match(hashes):
+            film = searched.match_frames(hashes, ()) if searched.algorithm is Algorithm.VPDQ else []
+            for match in (*searched.match(hashes), *film):
                 if not searched.ignores:
                     found.append(match)
                 elif match.algorithm.exact:
@@ -80,20 +104,35 @@ class ListMatcher:
                     ignored[match.algorithm] = min(
                         match.distance, ignored.get(match.algorithm, match.distance)
                     )
-        kept = (
+        kept = [
             m
             for m in found
             if m.algorithm.exact or not (known_good or m.distance >= ignored.get(m.algorithm, m.distance + 1))
-        )
-        # Exact before perceptual at distance 0; lists stay in their declared order (sorted is stable).
-        return tuple(sorted(kept, key=lambda m: (m.distance, not m.algorithm.exact)))
+        ]
+        if not known_good:
+            # A picture that is known to be good, somewhere in a film, says nothing about the rest of it.
+            good = [s for s in self._lists if s.ignores and s.algorithm is Algorithm.PDQ]
+            for searched in self._lists:
+                if searched.algorithm is Algorithm.PDQ and not searched.ignores:
+                    kept += searched.match_frames(hashes, good)
+        return _sorted(kept)
+
+
+def _sorted(found: Iterable[Match]) -> tuple[Match, ...]:
+    """Nearest first, each entry once for each of its algorithms."""
+    best: dict[tuple[str, str, Algorithm], Match] = {}
+    # Exact before perceptual at distance 0; lists stay in their declared order (sorted is stable).
+    for match in sorted(found, key=lambda m: (m.distance, not m.algorithm.exact)):
+        best.setdefault((match.hash_list, match.entry, match.algorithm), match)
+    return tuple(best.values())
 
 
 class _Searchable:
     """One list and its index."""
 
-    def __init__(self, hashes: HashList, most: int, margin: int) -> None:
+    def __init__(self, hashes: HashList, most: int, margin: int, film: FilmRule) -> None:
         self._hashes = hashes
+        self._film = film
         version = self._version = hashes.version
         try:
             checked(version.algorithm, version.max_distance, version.min_quality)
@@ -109,6 +148,11 @@ class _Searchable:
             ExactIndex(hashes.values)
             if version.algorithm.exact
             else HashIndex.build(hashes.values, max_radius=self._wide)
+        )
+        self._frames = (
+            FilmIndex(hashes.names, self._index)
+            if self.algorithm in _OF_FRAMES and isinstance(self._index, HashIndex)
+            else None
         )
 
     def suspects(self, hashes: MediaHashes) -> bool:
@@ -148,6 +192,44 @@ class _Searchable:
             )
             for entry, distance in sorted(nearest, key=lambda found: (found[1], found[0]))
         ]
+
+    def match_frames(self, hashes: MediaHashes, good: "Sequence[_Searchable]") -> list[Match]:
+        """The nearest entries that a film's frames match; of frames that show what is in the lists `good` only what
+        is nearer still counts.
+        """
+        version = self._version
+        if self._frames is None or not hashes.frames:
+            return []
+        values, quality = distinct(hashes.frames, version.min_quality)
+        if not len(values):
+            return []
+        within = np.full(len(values), version.max_distance)
+        for other in good:
+            within = np.minimum(within, other._nearest_frames(values, quality) - 1)
+        of_films = self.algorithm is Algorithm.VPDQ
+        found = self._frames.matches(values, quality, within, self._film, films=of_films)
+        found.sort(key=lambda near: (near.distance, -near.query_share))
+        return [
+            Match(
+                hash_list=version.name,
+                list_version=version.version,
+                entry=self._hashes.entry(near.row),
+                algorithm=version.algorithm,
+                distance=near.distance,
+                threshold=version.max_distance,
+                quality=near.quality,
+                query_share=near.query_share,
+                list_share=near.list_share if of_films else None,
+            )
+            for near in found[: self._most]
+        ]
+
+    def _nearest_frames(self, values: Values, quality: Numbers) -> Numbers:
+        """Of each frame the distance of the nearest entry; more than any radius where none is within the list's."""
+        if self._frames is None:
+            return np.full(len(values), FAR)
+        nearest = self._frames.nearest(values, self._version.max_distance)
+        return np.where(quality < self._version.min_quality, FAR, nearest)
 
     def _near(self, ours: Hash) -> dict[str, int]:
         """Entries and their distances, nearest first: at least as many as count, where there are."""

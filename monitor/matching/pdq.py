@@ -10,7 +10,7 @@ a coefficient lies so near the median that rounding decides, the reference's own
 followed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -64,9 +64,21 @@ def transform_of(rows: Rows, width: int, height: int, *, turned: bool = False) -
         return NO_TRANSFORM
     if width == height == SAMPLES:
         return _exact(_luma(rows(0, height)))
+    samples = sampled(_strips(rows, width, height), width, height)
+    found = transform_of_samples(samples)
+    slack = _slack(width, height)
+    if _quality(samples, -slack) == _quality(samples, slack) and all(
+        _clear(way, slack) for way in (ways(found.coefficients) if turned else (found.coefficients,))
+    ):
+        return found
+    return _exact(_reference_samples(rows, width, height))
+
+
+def sampled(strips: Iterable[tuple[int, Floats]], width: int, height: int) -> Floats:
+    """The 64 × 64 blurred samples of a picture's luma, float32, from strips of whole rows and where each begins."""
     samples = np.zeros((SAMPLES, SAMPLES), np.float32)
     across, down = bands(width), bands(height)
-    for top, luma in _strips(rows, width, height):
+    for top, luma in strips:
         bottom = top + len(luma)
         blurred = np.concatenate(
             [luma[:, band.start : band.stop] @ band.weights.T for band in across], axis=1
@@ -78,13 +90,7 @@ def transform_of(rows: Rows, width: int, height: int, *, turned: bool = False) -
                     band.weights[:, first - band.start : last - band.start]
                     @ blurred[first - top : last - top]
                 )
-    found = transform_of_samples(samples)
-    slack = _slack(width, height)
-    if _quality(samples, -slack) == _quality(samples, slack) and all(
-        _clear(way, slack) for way in (ways(found.coefficients) if turned else (found.coefficients,))
-    ):
-        return found
-    return _exact(_reference_samples(rows, width, height))
+    return samples
 
 
 def transform_of_samples(samples: Floats) -> Transform:

@@ -56,7 +56,7 @@ _MAGIC = (
     b"II+\0",
     b"MM\0+",
 )
-_ISO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
+ISO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 MAGIC_BYTES = 18
 """How many first bytes `looks_like_picture` needs."""
@@ -64,7 +64,7 @@ MAGIC_BYTES = 18
 # What decoders raise on broken input, by experience and by Pillow's own list of exceptions for corrupt
 # files. By descent UnidentifiedImageError (OSError), NotImplementedError and RecursionError (RuntimeError)
 # are among them; RuntimeError itself is what the AVIF decoder raises.
-_BROKEN = (
+BROKEN = (
     OSError,
     ValueError,
     SyntaxError,
@@ -102,7 +102,7 @@ def looks_like_picture(head: bytes) -> bool:
     if head.startswith(b"BM"):
         # Two letters are not enough: texts begin so.
         return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
-    return head[4:8] == b"ftyp" and head[8:12] in _ISO_BRANDS
+    return head[4:8] == b"ftyp" and head[8:12] in ISO_BRANDS
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Image.Image":
@@ -134,7 +134,7 @@ def opened(data: bytes, *, max_pixels: int = MAX_PIXELS) -> "Iterator[Image.Imag
                     f"the picture is larger than {max_pixels} pixels or {MAX_SIDE} on a side"
                 )
             yield image
-    except (*_BROKEN, Image.DecompressionBombError) as e:
+    except (*BROKEN, Image.DecompressionBombError) as e:
         # Its own words may hold words from the file.
         raise MediaUndecodable("the bytes are not a picture that can be decoded") from e
 
@@ -164,7 +164,7 @@ def orientation_of(image: "Image.Image") -> int:
     """
     try:
         orientation = image.getexif().get(_ORIENTATION)
-    except _BROKEN:
+    except BROKEN:
         return 1  # Broken metadata leaves the picture as it lies, as viewers do.
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import ConfigError
+from monitor.matching.film import film_of
 from monitor.matching.image import hash_image
 from monitor.matching.picture import decode
 from monitor.matching.thresholds import MAX_DISTANCE
@@ -97,8 +98,10 @@ def _table() -> dict[str, SignalType]:
         *(
             SignalType(a.value, a.size, partial(_perceptual, a.value), MAX_DISTANCE[a])
             for a in Algorithm
-            if not a.exact
+            if not a.exact and a is not Algorithm.VPDQ
         ),
+        # One value a second of a film.
+        SignalType("vpdq", 32, _frames, MAX_DISTANCE[Algorithm.VPDQ]),
         # As imagehash computes them by default, of the upright RGB picture.
         SignalType("ahash", 8, partial(_imagehash, "average_hash"), 5),
         SignalType("whash", 8, partial(_imagehash, "whash"), 5),
@@ -123,6 +126,10 @@ def _digest(algorithm: str, data: bytes) -> tuple[bytes, ...]:
 def _perceptual(algorithm: str, data: bytes) -> tuple[bytes, ...]:
     value: bytes = getattr(hash_image(data), algorithm)
     return (value,)
+
+
+def _frames(data: bytes) -> tuple[bytes, ...]:
+    return tuple(frame.pdq for frame in film_of(data).frames)
 
 
 def _imagehash(function: str, data: bytes) -> tuple[bytes, ...]:

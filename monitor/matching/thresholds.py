@@ -12,6 +12,7 @@ MAX_DISTANCE: Mapping[Algorithm, int] = {
     # Within 10 bits a random picture matches one of ten million every ten queries.
     Algorithm.PHASH: 8,
     Algorithm.DHASH: 8,
+    Algorithm.VPDQ: 31,
 }
 """Bits within which two hashes match, included."""
 

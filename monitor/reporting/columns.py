@@ -81,7 +81,7 @@ def _text(name: str, meaning: str) -> Column:
 
 
 _OUTCOME = (
-    "what came of the media: pending, {}, low_quality, undecodable, empty, incomplete, gone, failed; left out:"
+    "what came of the media: pending, {}, low_quality, undecodable, empty, incomplete, partial, gone, failed; left out:"
     " too_large, kind_off, on_cdn, no_file (paid media, stories, web pages, polls: there is none to fetch)"
 )
 _MESSAGES = (
@@ -152,6 +152,10 @@ FLAGS = (
     _Screened("screened", "boolean", "whether a smaller rendition than the original decided"),
     _integer(
         "error_bound", "bits that its distance may be off then, as measured; empty when the original decided"
+    ),
+    _integer("query_share", "of a film: per cent of its frames that are near one of the entry's"),
+    _integer(
+        "list_share", "of a film that a list of films holds: per cent of the entry's frames that it shows"
     ),
 )
 FLAGS_WITH_ADDRESSES = (

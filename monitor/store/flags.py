@@ -23,7 +23,17 @@ class Sighting(NamedTuple):
     at: datetime
 
 
-_MATCH = ("case_id", "list_version", "algorithm", "distance", "threshold", "quality", "error_bound")
+_MATCH = (
+    "case_id",
+    "list_version",
+    "algorithm",
+    "distance",
+    "threshold",
+    "quality",
+    "error_bound",
+    "query_share",
+    "list_share",
+)
 _COUNTING = (
     select(*media_matches.c[_MATCH])
     .join(cases, cases.c.case_id == media_matches.c.case_id)
@@ -48,6 +58,8 @@ def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], 
                 threshold=match.threshold,
                 quality=match.quality,
                 error_bound=match.error_bound,
+                query_share=match.query_share,
+                list_share=match.list_share,
             )
             .on_conflict_do_nothing()
         )
@@ -111,6 +123,8 @@ def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:
             threshold=row.threshold,
             quality=row.quality,
             error_bound=row.error_bound,
+            query_share=row.query_share,
+            list_share=row.list_share,
         )
         for row in rows
     )
@@ -118,13 +132,13 @@ def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:
 
 def _spelled(matches: Sequence[Match]) -> str:
     """Matches in an event's body, joined by blanks:
-    list/version/entry/algorithm/distance/threshold/quality/error bound.
+    list/version/entry/algorithm/distance/threshold/quality/error bound/share of the film/share of the entry.
 
     Names and entries are words, so neither a slash nor a blank occurs in them. What is absent is "-".
     """
     return " ".join(
         f"{m.hash_list}/{m.list_version}/{m.entry}/{m.algorithm}/{m.distance}/{m.threshold}"
-        f"/{_number(m.quality)}/{_number(m.error_bound)}"
+        f"/{_number(m.quality)}/{_number(m.error_bound)}/{_number(m.query_share)}/{_number(m.list_share)}"
         for m in matches
     )
 

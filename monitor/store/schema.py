@@ -334,6 +334,9 @@ def _match_columns() -> list[Column[Any]]:
         Column("threshold", Int, nullable=False),
         Column("quality", Int),
         Column("error_bound", Int),  # bits; a smaller rendition than the original decided
+        *_numbers(
+            "query_share", "list_share"
+        ),  # per cent of a film's frames, and of the entry's, that are near
     ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from monitor.testdc.channel import Channel
+from monitor.testdc.films import film
 from monitor.testdc.media import File
 from monitor.testdc.pictures import picture, snapshot
 from monitor.testdc.posts import Post, User
@@ -18,6 +19,7 @@ PHONE, CODE = "15550001", "22222"
 ARCHIVE_POSTS = 3000
 PICTURES = 150
 FILES = 50
+FILM_SECONDS = 6
 HOUR = 3600
 
 JOINED = ("daily_archive", "city_pictures", "file_corner", "second_hand", "open_forum", "live_wire")
@@ -28,14 +30,15 @@ EXPIRED, BY_REQUEST, MOVED = "closed_study", "members_only", "renamed_page"
 class Showcase:
     """The world, what was planted in it, and what the lists hold.
 
-    `planted` has channel id and message id of every sighting; `pictures` and `files` give the listed
-    items by entry id, as bytes, from which the demo makes its two hash lists.
+    `planted` has channel id and message id of every sighting; `pictures`, `films` and `files` give the listed
+    items by entry id, as bytes, from which the demo makes its three hash lists.
     """
 
     world: World
     user: User
     channels: dict[str, Channel]
     pictures: dict[str, bytes]
+    films: dict[str, bytes]
     files: dict[str, bytes]
     planted: set[tuple[int, int]] = field(default_factory=set)
     moved_from: int = 0
@@ -84,7 +87,7 @@ MARKER = "zqx"
 
 
 def showcase(world: World, seed: int) -> Showcase:
-    """Fill an empty world: six channels to join, three to refuse, some 200 items, 17 planted sightings.
+    """Fill an empty world: six channels to join, three to refuse, some 200 items, 18 planted sightings.
 
     Two more are planted by `Showcase.live`.
     """
@@ -109,6 +112,7 @@ def showcase(world: World, seed: int) -> Showcase:
         user,
         channels,
         pictures={f"picture-{n}": picture(n) for n in range(1, 6)},
+        films={"film-1": film(1, FILM_SECONDS)},
         files={f"file-{n}": chance.randbytes(20_000 + 1000 * n) for n in range(1, 5)},
         moved_from=before.id,
         chance=chance,
@@ -120,6 +124,7 @@ def showcase(world: World, seed: int) -> Showcase:
     _pictures(shown)
     _files(shown)
     _forwards(shown)
+    _films(shown)
     _forum(shown)
     channels["live_wire"].post(shown.words())
     return shown
@@ -174,6 +179,23 @@ def _files(shown: Showcase) -> None:
         shown._plant(channel.post(shown.words(), media=shown._file(entry)))
     channel.post(shown.words(), media=world.document(b"", name="empty.bin"))
     channel.post(shown.words(), media=world.document(b"\xff\xd8\xff\xe0 no picture", mime="image/jpeg"))
+
+
+def _films(shown: Showcase) -> None:
+    """The listed film, smaller and coded anew, and another one."""
+    channel, world = shown.channels["city_pictures"], shown.world
+    for seed in (1, 2):
+        document = world.document(
+            film(seed, FILM_SECONDS, 320, 240, rate=8, bit_rate=200_000),
+            mime="video/mp4",
+            kind="video",
+            width=320,
+            height=240,
+            duration=FILM_SECONDS,
+        )
+        post = channel.post(shown.words(), media=document)
+        if seed == 1:
+            shown._plant(post)
 
 
 def _forwards(shown: Showcase) -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 from monitor.confinement import available
 from monitor.decoder import WorkerHasher
 from monitor.errors import MediaEmpty
-from monitor.matching import InProcessHasher, hash_image
+from monitor.matching import InProcessHasher, film_of, hash_image
 from monitor.model import Algorithm, MediaHashes
 from monitor.ports import Hasher
+from monitor.testdc.films import film
 from tests.unit.matching import pictures
 
 Making = Callable[..., AbstractAsyncContextManager[Hasher]]
@@ -97,6 +98,52 @@ async def test_every_format_and_mode_has_the_same_hashes_in_a_worker_as_here(has
             assert values(found)[Algorithm.PDQ] == image.pdq
             assert values(found)[Algorithm.PHASH] == image.phash
             assert values(found)[Algorithm.DHASH] == image.dhash
+
+
+async def test_a_film_has_its_digests_and_its_frames_however_it_is_cut(hasher_with: Making) -> None:
+    data = film(1, 3, 320, 240)
+    seen = film_of(data)
+    async with hasher_with() as hasher:
+        for chunk in (1000, 10**6):
+            found = await hashed(hasher, data, chunk)
+            assert values(found) == {a: hashlib.new(a, data).digest() for a in Algorithm if a.exact}
+            assert (found.frames, found.width, found.height) == (seen.frames, 320, 240)
+            assert (found.quality, found.undecodable, found.partial) == (None, False, False)
+        assert found.best_quality == max(frame.quality for frame in seen.frames)
+
+
+async def test_a_moving_picture_has_the_hashes_of_its_first_frame_and_further_frames(
+    hasher_with: Making,
+) -> None:
+    out = io.BytesIO()
+    frames = [Image.fromarray(pictures.photo(60 + n, 120, 90)) for n in range(3)]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=1000)
+    async with hasher_with() as hasher:
+        found = await hashed(hasher, out.getvalue())
+        assert [frame.second for frame in found.frames] == [0, 1, 2]
+        assert found.frames[0].pdq == values(found)[Algorithm.PDQ] == hash_image(out.getvalue()).pdq
+        still = io.BytesIO()
+        frames[0].save(still, "GIF")
+        assert (await hashed(hasher, still.getvalue())).frames == ()
+
+
+async def test_films_are_looked_at_only_where_that_is_asked_for(hasher_with: Making) -> None:
+    data = film(1, 2, 160, 120)
+    async with hasher_with() as hasher:
+        hashing = hasher.start(films=False)
+        await hashing.feed(data)
+        found = await hashing.finish()
+    assert values(found)[Algorithm.MD5] == hashlib.md5(data, usedforsecurity=False).digest()
+    assert (found.frames, found.undecodable) == ((), False)
+
+
+async def test_a_film_that_is_broken_or_too_large_has_digests_and_is_undecodable(hasher_with: Making) -> None:
+    data = film(1, 2, 160, 120)
+    for limits, item in (({}, data[: len(data) // 2]), ({"max_film_bytes": len(data) - 1}, data)):
+        async with hasher_with(**limits) as hasher:
+            found = await hashed(hasher, item)
+            assert values(found)[Algorithm.SHA256] == hashlib.sha256(item).digest()
+            assert (found.frames, found.undecodable) == ((), True)
 
 
 async def test_many_items_at_once_keep_their_own_hashes(hasher_with: Making) -> None:

@@ -337,7 +337,7 @@ async def test_a_match_flags_every_message_that_carries_the_item(opened: Opened)
     ) == PDQ  # fmt: skip
     events = await opened.events(EventType.FLAG_RAISED)
     assert [event.body["flag_id"] for event in events] == [row["flag_id"] for row in rows]
-    assert events[0].body["matches"] == "partner-a/3-0123456789ab/e1/pdq/12/31/88/-"
+    assert events[0].body["matches"] == "partner-a/3-0123456789ab/e1/pdq/12/31/88/-/-/-"
     assert events[0].body["message_id"] == 1
 
 

@@ -78,7 +78,7 @@ def test_the_search_finds_what_is_there(shown: Path, tmp_path: Path) -> None:
 def test_every_other_command_can_be_tried_on_it(shown: Path, tmp_path: Path) -> None:
     config = ("--config", str(shown / "config.yaml"))
     (status,) = lines(run("status", "--json", *config).stdout)
-    assert status["flags"] == 19
+    assert status["flags"] == 20
     assert status["media_pending"] == 0
     assert not status["running"]
     channels = lines(run("channels", "list", "--json", *config).stdout)
@@ -87,7 +87,7 @@ def test_every_other_command_can_be_tried_on_it(shown: Path, tmp_path: Path) -> 
     done = run("export", "flags", "--format", "jsonl", "--out", str(out), *config)
     assert done.returncode == 0, done.stderr
     rows = lines(out.read_text())
-    assert len(rows) == 19
+    assert len(rows) == 20
     assert not {"channel_id", "username", "message_id", "media_id", "link"} & set(rows[0])
     refused = run("export", "flags", "--out", str(out), "--with-addresses", *config)
     assert refused.returncode == 2

@@ -10,6 +10,8 @@ import imagehash
 import pytest
 from PIL import Image
 
+from monitor.matching import film_of
+from monitor.testdc.films import film
 from monitor.testdc.pictures import picture
 from tests.e2e.site import lines
 
@@ -31,6 +33,20 @@ def files(tmp_path: Path) -> dict[str, Path]:
         (tmp_path / name).write_bytes(data)
     Image.new("RGB", (200, 200)).save(tmp_path / "flat.png")
     return {path.name: path for path in tmp_path.iterdir()}
+
+
+def test_of_a_film_the_frames_are_printed(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(film(1, 3, 160, 120))
+    done = run("hash", "--json", str(path))
+    [row] = lines(done.stdout)
+    assert (row["outcome"], row["pdq"], row["width"], row["height"]) == ("hashed", None, 160, 120)
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert row["vpdq"] == [
+        {"second": frame.second, "pdq": frame.pdq.hex(), "quality": frame.quality}
+        for frame in film_of(path.read_bytes()).frames
+    ]
+    assert "3 frames" in run("hash", str(path)).stdout
 
 
 def test_each_file_has_its_digests_and_pictures_their_hashes(files: dict[str, Path]) -> None:

@@ -18,8 +18,9 @@ from monitor.confinement import DECODER_CPU_SECONDS, DECODER_MEMORY, available
 from monitor.decoder import ITEM_SECONDS, TRIES, WorkerHasher
 from monitor.decoder.wire import Settings
 from monitor.decoder.worker import Worker
-from monitor.matching import MAX_PIXELS, hash_image
+from monitor.matching import MAX_PIXELS, USUAL, Sampling, hash_image
 from monitor.model import Algorithm, MediaHashes
+from monitor.testdc.films import film
 from tests.unit.matching import pictures
 
 pytestmark = pytest.mark.skipif(not available().enough, reason="no Landlock or seccomp on this machine")
@@ -57,6 +58,12 @@ def alive(processes: Iterable[int]) -> list[int]:
     return running
 
 
+def resident_peak(process: int) -> int:
+    """The most bytes of memory that a process has held."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
 def gone(processes: Iterable[int], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while alive(processes):
@@ -82,7 +89,7 @@ async def test_a_decoder_that_hangs_is_killed_and_its_item_hashed_by_another() -
         [first] = hasher.processes
         os.kill(first, signal.SIGSTOP)
         found = await hashed(hasher, jpeg())
-        assert {h.algorithm for h in found.hashes} == set(Algorithm)
+        assert {h.algorithm for h in found.hashes} == set(Algorithm) - {Algorithm.VPDQ}
         assert hasher.deaths == 1
         assert await asyncio.to_thread(gone, [first])
 
@@ -96,6 +103,63 @@ async def test_what_two_decoders_cannot_do_in_time_is_undecodable_and_the_next_i
         assert hasher.deaths == TRIES
         assert len(hasher.processes) == 0
         await hashed(hasher, quick)
+
+
+async def test_a_decoder_that_dies_over_a_film_is_replaced_and_the_film_read_again() -> None:
+    data = film(1, 4, 320, 240)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=10)) as hasher:
+        expected = await hashed(hasher, data)
+        assert len(expected.frames) == 40
+        for wait in (0.0, 0.01, 0.03):
+            [first] = hasher.processes
+            task = asyncio.create_task(hashed(hasher, data))
+            await asyncio.sleep(wait)
+            with contextlib.suppress(ProcessLookupError):  # the one before ended unseen, between two items
+                os.kill(first, signal.SIGKILL)
+            assert await task == expected
+        assert hasher.deaths >= 1
+
+
+async def test_a_film_over_which_a_decoder_falls_silent_is_read_by_another() -> None:
+    data = film(1, 4, 320, 240)
+    async with WorkerHasher(workers=1, silence=2) as hasher:
+        [first] = hasher.processes
+        os.kill(first, signal.SIGSTOP)
+        assert len((await hashed(hasher, data)).frames) == 4
+        assert hasher.deaths == 1
+        assert await asyncio.to_thread(gone, [first])
+
+
+async def test_pictures_do_not_wait_for_films() -> None:
+    films = [film(seed, 8, 640, 480) for seed in (1, 2)]
+    async with WorkerHasher(workers=2, sampling=Sampling(frames_per_second=30)) as hasher:
+        busy = [asyncio.create_task(hashed(hasher, data)) for data in films]
+        await asyncio.sleep(0.05)
+        assert not (await hashed(hasher, jpeg())).undecodable
+        assert not all(task.done() for task in busy)
+        for task in busy:
+            assert len((await task).frames) == 80
+
+
+async def test_a_decoder_takes_no_more_for_many_frames_than_for_one() -> None:
+    data = film(1, 6, 1280, 720)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=10)) as hasher:
+        await hashed(hasher, film(1, 1, 1280, 720))
+        [process] = hasher.processes
+        before = resident_peak(process)
+        assert len((await hashed(hasher, data)).frames) == 60
+        # A frame has 1.4 MB: kept until the garbage collector comes, sixty would have 80.
+        assert hasher.processes == [process]
+        assert resident_peak(process) - before < 40_000_000
+
+
+async def test_a_film_that_takes_too_long_is_seen_in_part() -> None:
+    data = film(1, 16, 640, 480)
+    async with WorkerHasher(workers=1, sampling=Sampling(frames_per_second=30, cpu_seconds=0.03)) as hasher:
+        found = await hashed(hasher, data)
+        assert found.partial
+        assert 0 < len(found.frames) < 160
+        assert hasher.deaths == 0
 
 
 async def test_what_needs_more_memory_than_allowed_is_undecodable_and_the_decoder_lives_on() -> None:
@@ -153,7 +217,7 @@ async def test_a_decoder_is_told_the_size_of_the_original() -> None:
     several = io.BytesIO()
     small.resize((800, 600)).save(several, "MPO", save_all=True, append_images=[small])
     items.append(several.getvalue())
-    settings = Settings(os.getpid(), MAX_PIXELS, DECODER_MEMORY, DECODER_CPU_SECONDS, True)
+    settings = Settings(os.getpid(), MAX_PIXELS, DECODER_MEMORY, DECODER_CPU_SECONDS, True, USUAL)
     worker = Worker(settings, ITEM_SECONDS * 4)
     try:
         for data in items:

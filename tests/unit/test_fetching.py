@@ -10,19 +10,23 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ChannelPrivate, MediaOnCdn, MediaUnavailable
-from monitor.fetching import Fetching, Limits
-from monitor.matching import InProcessHasher, ListMatcher
+from monitor.fetching import Fetching, Limits, Room
+from monitor.matching import InProcessHasher, ListMatcher, Sampling, film_of, load_list
 from monitor.model import (
+    Algorithm,
     ChannelId,
+    ListAction,
     MediaId,
     MediaKind,
     MediaOutcome,
     MediaRef,
     MessageId,
     PendingMedia,
+    Terms,
 )
 from monitor.pipeline import Examiner
 from monitor.store import SqlStore, open_store
+from monitor.testdc.films import film
 from tests.contract.making import CHANNEL, OTHER, batch, message
 
 LIMITS = Limits(max_bytes=1000, in_flight=2000)
@@ -69,7 +73,11 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 @contextlib.asynccontextmanager
 async def examining(
-    store: SqlStore, fetching: Fetching, *shelves: tuple[ChannelId, Shelf]
+    store: SqlStore,
+    fetching: Fetching,
+    *shelves: tuple[ChannelId, Shelf],
+    hasher: InProcessHasher | None = None,
+    matcher: ListMatcher | None = None,
 ) -> AsyncIterator[None]:
     """One account at work for each shelf, with the channel that is its own."""
 
@@ -77,8 +85,8 @@ async def examining(
         return Examiner(
             store,
             shelf,
-            InProcessHasher(),
-            ListMatcher(()),
+            hasher or InProcessHasher(),
+            matcher or ListMatcher(()),
             fetching,
             lambda: datetime.now(UTC),
             asyncio.Event(),
@@ -176,6 +184,54 @@ async def test_too_large_is_said_before_and_while_it_is_read(store: SqlStore) ->
         assert await settled(store, 1) is MediaOutcome.TOO_LARGE
         assert await settled(store, 2) is MediaOutcome.TOO_LARGE
     assert shelf.asked == [2]
+
+
+async def test_a_large_item_leaves_room_for_small_ones() -> None:
+    room = Room(800)
+    async with asyncio.timeout(20), room.of(400):
+        second = asyncio.create_task(hold(room, 400))
+        await asyncio.sleep(0.05)
+        async with room.of(100):
+            pass
+        assert not second.done()
+    async with asyncio.timeout(20):
+        await second
+        # More than there is: as much as a large item may have.
+        await hold(room, 10_000)
+
+
+async def hold(room: Room, size: int) -> None:
+    async with room.of(size):
+        await asyncio.sleep(0)
+
+
+async def test_a_film_beyond_the_limits_that_matches_nothing_is_partial(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    data, listed = film(1, 4, 160, 120), film(2, 4, 160, 120)
+    path = tmp_path / "films.csv"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{frame.pdq.hex()},film\n" for frame in film_of(listed).frames))
+    films = load_list(
+        path,
+        name="films",
+        format="csv",
+        algorithm=Algorithm.VPDQ,
+        action=ListAction.FLAG,
+        terms=Terms("P", "R", frozenset({"detect"})),
+    )
+    items = [item(number, MediaKind.VIDEO, len(bytes_)) for number, bytes_ in ((1, data), (2, listed))]
+    await store.record([batch(*(message(number, media=ref) for number, ref in enumerate(items, 1)))])
+    shelf = Shelf({1: Piece(data, len(data)), 2: Piece(listed, len(listed))})
+    fetching = Fetching(Limits(10_000_000, 20_000_000))
+    hasher = InProcessHasher(sampling=Sampling(max_seconds=1.5))
+    async with examining(store, fetching, (CHANNEL, shelf), hasher=hasher, matcher=ListMatcher([films])):
+        assert await settled(store, 1) is MediaOutcome.PARTIAL
+        # What was seen of it matches, whatever the rest is.
+        assert await settled(store, 2) is MediaOutcome.MATCH
+    [flag] = [row async for row in store.reader.flag_rows()]
+    assert (flag["media_kind"], flag["algorithm"], flag["distance"]) == ("video", "vpdq", 0)
+    assert (flag["query_share"], flag["list_share"]) == (100, 50)
 
 
 async def test_what_only_a_delivery_network_gives_out_says_so(store: SqlStore) -> None:

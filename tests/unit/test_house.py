@@ -62,7 +62,7 @@ LIBRARIES = {
     "PIL": {"matching", "testdc"},
     "imagehash": {"matching"},
     "numba": {"matching"},
-    "av": {"matching"},
+    "av": {"matching", "testdc"},
     "starlette": {"console"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -94,6 +94,7 @@ HELD: dict[str, str] = {
     "Conduct.account": "accounts.account",
     "Event.body": "monitor.store.events.handed_in, and else made of columns that are held",
     "Hash.value": "Hash.__post_init__: as long as the algorithm says",
+    "Frame.pdq": "Frame.__post_init__: as long as a PDQ",
     "HashEntry.entry": "an entry of a hash list, which is the operator's file; held by cases.entry where it matches",
     "HashEntry.label": "a label of a hash list, which is the operator's file",
     "Store.session.account": "sessions.account",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
+from monitor.testdc.films import film
 from tests.unit.matching import pictures
 
 Maker = Callable[[random.Random], bytes]
@@ -361,6 +362,73 @@ def noise(chosen: random.Random) -> bytes:
     return chosen.choice(heads) + np.random.default_rng(chosen.randrange(2**32)).bytes(size)
 
 
+@functools.cache
+def whole_films() -> tuple[bytes, ...]:
+    """Sound films of all containers and several codings."""
+    made = []
+    for container, codec, pixels, options in (
+        ("mp4", "mpeg4", "yuv420p", {}),
+        ("mp4", "libx264", "yuv420p", {"preset": "ultrafast"}),
+        (
+            "mov",
+            "libx265",
+            "yuv420p10le",
+            {"preset": "ultrafast", "x265-params": "pools=none:log-level=none"},
+        ),
+        ("mp4", "h263", "yuv420p", {}),
+        ("webm", "libvpx-vp9", "yuva420p", {"deadline": "realtime", "cpu-used": "8"}),
+        ("webm", "libvpx", "yuv420p", {"deadline": "realtime", "cpu-used": "8"}),
+        ("matroska", "mjpeg", "yuvj420p", {}),
+        ("matroska", "mpeg2video", "yuv420p", {}),
+        ("avi", "mpeg4", "yuv420p", {}),
+        ("avi", "msmpeg4v2", "yuv420p", {}),
+        ("mov", "prores_ks", "yuv422p10le", {}),
+    ):
+        try:
+            made.append(
+                film(
+                    31,
+                    3,
+                    176,
+                    144,
+                    rate=6 if codec not in ("mpeg2video",) else 25,
+                    codec=codec,
+                    container=container,
+                    pixel_format=pixels,
+                    options=options,
+                )
+            )
+        except (ValueError, OSError):
+            continue  # an FFmpeg that was built without it
+    return tuple(made)
+
+
+def film_flipped(chosen: random.Random) -> bytes:
+    data = bytearray(chosen.choice(whole_films()))
+    for _ in range(chosen.choice((1, 3, 10, 100))):
+        data[chosen.randrange(len(data))] ^= 1 << chosen.randrange(8)
+    return bytes(data)
+
+
+def film_flipped_tables(chosen: random.Random) -> bytes:
+    """Where a container says what lies where: at its beginning and at its end."""
+    data = bytearray(chosen.choice(whole_films()))
+    for _ in range(chosen.choice((1, 2, 8, 30))):
+        place = chosen.randrange(min(len(data), 1200))
+        data[place if chosen.random() < 0.5 else -place - 1] = chosen.choice((0, 1, 127, 128, 255))
+    return bytes(data)
+
+
+def film_truncated(chosen: random.Random) -> bytes:
+    data = chosen.choice(whole_films())
+    return data[: chosen.randrange(len(data))]
+
+
+def film_spliced(chosen: random.Random) -> bytes:
+    one, other = chosen.choice(whole_films()), chosen.choice(whole_films())
+    return one[: chosen.randrange(len(one))] + other[chosen.randrange(len(other)) :]
+
+
 MAKERS: dict[Maker, float] = {
     truncated: 20,
     flipped: 30,
@@ -384,5 +452,9 @@ MAKERS: dict[Maker, float] = {
     text: 2,
     archive: 2,
     noise: 4,
+    film_flipped: 6,
+    film_flipped_tables: 6,
+    film_truncated: 3,
+    film_spliced: 3,
 }
 """Each kind with its share; what is slow to decode is rare."""

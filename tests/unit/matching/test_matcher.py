@@ -61,7 +61,7 @@ def test_a_match_says_list_version_entry_distance_threshold_and_quality(make: An
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_the_threshold_itself_matches_and_one_more_does_not(make: Any, algorithm: Algorithm) -> None:
-    limit = {"pdq": 31, "phash": 8, "dhash": 8}.get(algorithm, 0)
+    limit = {"pdq": 31, "phash": 8, "dhash": 8, "vpdq": 31}.get(algorithm, 0)
     value = ITEM[algorithm]
     matcher = ListMatcher(
         [make("a", algorithm, ("at", near(value, limit)), ("over", near(value, limit + 1)))]

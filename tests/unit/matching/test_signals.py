@@ -14,6 +14,7 @@ from PIL import Image
 from monitor.errors import ConfigError, MediaUndecodable
 from monitor.matching import SignalType, hash_image, hash_signal, register, signal_names, signal_type
 from monitor.model import Algorithm
+from monitor.testdc.films import film
 from tests.unit.matching import pictures
 from tests.unit.matching.test_hash_image import saved
 
@@ -29,6 +30,7 @@ def test_every_algorithm_of_the_daemon_is_a_signal_type() -> None:
     assert hash_signal(data, "dhash") == (found.dhash,)
     assert hash_signal(data, "sha1") == (hashlib.sha1(data, usedforsecurity=False).digest(),)
     for name in (n for n in signal_names() if not n.startswith("test.")):
+        data = film(1, 1, 160, 120) if name == "vpdq" else saved(pictures.photo(1, 200, 150))
         signal = signal_type(name)
         values = hash_signal(data, name)
         assert values

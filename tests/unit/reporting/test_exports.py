@@ -50,7 +50,7 @@ DESIGN = {
         forwards, replies, reactions, media_id, media_kind, mime, size, width, height, duration, media_outcome,
         restriction, source, account""",
     "flags": """flag_id, case_id, raised_at, hash_list, list_version, entry, algorithm, distance, quality,
-        threshold, rendition, media_kind, posted_at, state, screened, error_bound""",
+        threshold, rendition, media_kind, posted_at, state, screened, error_bound, query_share, list_share""",
     "channels": """channel_id, username, created_at, participants, verified, scam, fake, linked_channel_id,
         state, reason, authorization, valid_until""",
 }
@@ -197,6 +197,8 @@ async def test_flags_come_without_addresses(store: SqlStore, database: Path, tmp
         "state": "open",
         "screened": False,
         "error_bound": None,
+        "query_share": None,
+        "list_share": None,
     }
 
 
