@@ -544,7 +544,11 @@ class HashEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListVersion:
-    """A hash list in the state in which it was loaded. `version` is made of count and digest."""
+    """A hash list in the state in which it was loaded. `version` is made of count and digest.
+
+    `added` and `withdrawn` count the hashes that an exchange has ever added and withdrawn, so that two versions tell
+    what lies between them; None for a file, which does not say.
+    """
 
     name: str
     algorithm: Algorithm
@@ -554,6 +558,8 @@ class ListVersion:
     terms: Terms
     max_distance: int
     min_quality: int
+    added: int | None = None
+    withdrawn: int | None = None
 
     @property
     def version(self) -> str:

@@ -3,7 +3,9 @@
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from monitor import exchange_lists
 from monitor.config import Config, HashListEntry
 from monitor.errors import ConfigError
 from monitor.matching.lists import HashList, load_list
@@ -40,7 +42,7 @@ def prepare(config: Config) -> Prepared:
         {account.name: credentials(config, account.name) for account in config.accounts},
         endpoint(config),
         pseudonyms(config),
-        tuple(read_list(config, entry) for entry in config.hash_lists),
+        lists(config),
         config.sealing_key(),
     )
 
@@ -83,6 +85,12 @@ def pseudonyms(config: Config) -> Pseudonyms:
     return Pseudonyms(key)
 
 
+def lists(config: Config) -> tuple[HashList, ...]:
+    """The declared hash lists, but those whose exchange has given nothing yet. Raises HashListError."""
+    waiting = exchange_lists.waiting(config)
+    return tuple(read_list(config, entry) for entry in config.hash_lists if entry not in waiting)
+
+
 def read_list(config: Config, entry: HashListEntry) -> HashList:
     """One declared hash list. Raises HashListError."""
     limit = {
@@ -90,8 +98,15 @@ def read_list(config: Config, entry: HashListEntry) -> HashList:
         Algorithm.PHASH: config.matching.phash,
         Algorithm.DHASH: config.matching.dhash,
     }.get(entry.algorithm)
+    if entry.exchange is not None:
+        return exchange_lists.load(
+            config.fetched(entry.exchange),
+            entry,
+            max_distance=limit.max_distance if limit else 0,
+            min_quality=limit.min_quality if limit else 0,
+        )
     return load_list(
-        config.resolve(entry.file),
+        config.resolve(entry.file or Path()),
         name=entry.name,
         format=entry.format,
         algorithm=entry.algorithm,
