@@ -12,7 +12,7 @@ from monitor.exchange.sessions import asked, at_home, limited
 from monitor.model import Algorithm
 
 PAGE = 500
-OVERLAP = 60
+OVERLAP = 1
 """Seconds that are asked for once more, as several updates share a second."""
 _KINDS = {
     "HASH_MD5": Algorithm.MD5,
