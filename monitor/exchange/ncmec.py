@@ -24,6 +24,8 @@ SETTLED = 5
 """Seconds before now at which a range ends, as entries of this very second may still come."""
 SMALLEST = 24 * 3600
 """Seconds below which a range is not cut any further."""
+EARLIEST = 946_684_800
+"""2000-01-01: no exchange of hashes is older."""
 _CUT: Final = 4
 _EXACT = {"md5": Algorithm.MD5, "sha1": Algorithm.SHA1}
 
@@ -51,7 +53,7 @@ def pages(access: Access, checkpoint: str | None, position: str | None) -> Itera
     if position is not None:
         start, end, until, page = json.loads(position)
     else:
-        start, until, page = max(0, int(checkpoint or 0) - OVERLAP), int(time.time()) - SETTLED, ""
+        start, until, page = max(EARLIEST, int(checkpoint or 0) - OVERLAP), int(time.time()) - SETTLED, ""
         end = until
     while True:
         try:

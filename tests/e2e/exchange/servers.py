@@ -128,6 +128,7 @@ class Server:
         body = text.encode()
         handler.send_response(status)
         handler.send_header("content-length", str(len(body)))
+        handler.send_header("connection", "close")
         handler.end_headers()
         handler.wfile.write(body[: len(body) // 2] if cut else body)
         handler.close_connection = True
