@@ -8,16 +8,10 @@ import numpy as np
 from monitor import exchange
 from monitor.config import Config, ExchangeEntry, HashListEntry
 from monitor.errors import HashListError
-from monitor.exchange import Access, Standing
+from monitor.exchange import Standing
 from monitor.matching.lists import HashList
 from monitor.matching.thresholds import checked
 from monitor.model import ListVersion
-
-
-def access(config: Config, entry: ExchangeEntry) -> Access:
-    """How to reach an exchange of the configuration; its secrets are read now. Raises ConfigError."""
-    secrets = entry.secrets(config.path.parent, str(config.path))
-    return Access(entry.kind, entry.url, entry.username or "", entry.privacy_group or 0, secrets)
 
 
 def load(

@@ -10,14 +10,13 @@ import json
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import cord, exchange, logs
 from monitor.config import Config
 from monitor.confinement import confine_recorder, die_with
 from monitor.errors import ConfigError, MonitorError
-from monitor.exchange_lists import access
-from monitor.prepare import now
 from monitor.streams import finish
 
 
@@ -56,13 +55,20 @@ def _fetch(config: Config, name: str) -> exchange.Fetched:
     entry = next((entry for entry in config.exchanges if entry.name == name), None)
     if entry is None:
         raise ConfigError(f"{config.path}: exchanges: {name} is not declared")
-    known = access(config, entry)
+    known = exchange.Access(
+        entry.kind,
+        entry.url,
+        entry.username or "",
+        entry.privacy_group or 0,
+        entry.secrets(config.path.parent, str(config.path)),
+    )
     # What a confined process cannot do: load, ask for names, make its folder.
     ports = exchange.reach(known)
     folder = config.fetched(name).parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (config.state, folder):  # parents would be made open to others
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     confine_recorder([folder], ports, required=config.confinement == "required")
-    return exchange.fetch(config.fetched(name), known, now)
+    return exchange.fetch(config.fetched(name), known, lambda: datetime.now(UTC))
 
 
 if __name__ == "__main__":

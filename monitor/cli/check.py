@@ -67,7 +67,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     yield _try("pseudonym key", "present, private", functools.partial(prepare.pseudonyms, config))
     waiting = exchange_lists.waiting(config)
     for entry in config.exchanges:
-        ask = functools.partial(exchange_lists.access, config, entry)
+        ask = functools.partial(entry.secrets, config.path.parent, str(config.path))
         yield _try(f"exchange {entry.name}", "its secrets are readable", ask)
     for declared in config.hash_lists:
         if declared in waiting:

@@ -168,7 +168,7 @@ def open_kept(path: Path, source: str) -> Iterator[Kept]:
 
     Raises InputError when another process writes it, HashListError when it is damaged.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     # Beside the file: SQLite's own locks end when any descriptor of it is closed.
     with open(path.with_suffix(".lock"), "w", opener=_private) as lock:
         try:

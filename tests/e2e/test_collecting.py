@@ -33,6 +33,7 @@ class Bench:
     media: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, int] = field(default_factory=dict)
     channels: list[dict[str, Any]] = field(default_factory=lambda: [channel("news_one")])
+    more: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.user = self.world.user(phone=PHONE, code=CODE)
@@ -68,7 +69,7 @@ class Bench:
             "channels": self.channels,
             "hash_lists": [{"name": "files", "file": "list.csv", "algorithm": "sha256", "terms": terms}],
             "media": self.media,
-        }
+        } | self.more
         (self.folder / "config.yaml").write_text(yaml.safe_dump(settings))
         prepared = prepare(load(self.folder / "config.yaml"))
         if not self.database.exists():

@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "collector_process": EVERYTHING,
     "recorder_process": EVERYTHING,
     "exchange_lists": {"config", "errors", "exchange", "matching", "model"},
-    "exchange_process": EVERYTHING,
+    "exchange_process": {"config", "confinement", "cord", "errors", "exchange", "logs", "streams"},
     "exchange_schedule": {"config", "cord", "errors", "exchange_lists", "pair"},
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
