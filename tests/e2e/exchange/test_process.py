@@ -19,6 +19,7 @@ pytest.importorskip("threatexchange", reason="needs channel-monitor[exchange]")
 from monitor import cord, exchange
 from monitor.config import load
 from monitor.confinement import available
+from monitor.exchange_lists import concerns
 from monitor.exchange_schedule import Schedule
 from monitor.testdc import Cluster
 from tests.e2e.exchange.servers import KINDS, Server, served, value
@@ -89,7 +90,8 @@ def test_a_fetch_that_is_killed_in_the_middle_misses_and_doubles_nothing(
 
 
 def test_the_table_says_what_was_added_and_withdrawn(server: Server, tmp_path: Path) -> None:
-    server.put(*range(5), **{server.closed: "ab" * 40})
+    server.put(*range(4))
+    server.put(4, **{server.closed: "ab" * 40})
     place = configured(tmp_path, server)
     assert place.monitor("lists", "update").returncode == 0
     server.time_passes()
@@ -137,7 +139,15 @@ def test_what_goes_wrong_has_its_exit_code_and_is_in_the_status(
     assert done.returncode == code
     assert said in done.stderr
     assert "x0" in done.stderr
-    assert "Traceback" not in done.stderr and "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+    said_later = concerns(load(place.config), datetime.now(UTC))
+    assert [line.split(":")[0] for line in said_later] == ["exchange x0"] * 2
+    assert "nothing was fetched yet" in said_later[0]
+    server.troubles.clear()
+    assert place.monitor("lists", "update").returncode == 0
+    assert concerns(load(place.config), datetime.now(UTC)) == []
+    assert "not fetched since" in concerns(load(place.config), datetime.now(UTC) + timedelta(hours=4))[0]
 
 
 def test_one_exchange_that_does_not_answer_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
