@@ -220,7 +220,7 @@ class StopNcii(Server):
                 "signalType": kind,
                 "hashValue": text,
                 "hashStatus": status,
-                "caseNumbers": {f"case-{entry.number}": status},
+                "caseNumbers": [],
             }
 
 

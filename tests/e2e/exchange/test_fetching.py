@@ -273,7 +273,8 @@ def test_a_case_withdrawn_by_the_person_shown_is_withdrawn_whatever_the_record_s
     class Inconsistent(StopNcii):
         def _records(self, entry):  # type: ignore[no-untyped-def]
             for record in super()._records(entry):
-                yield record | {"hashStatus": "Active"}
+                cases = {"case-1": record["hashStatus"], "case-2": record["hashStatus"]}
+                yield record | {"hashStatus": "Active", "caseNumbers": cases}
 
     KINDS["inconsistent"] = Inconsistent
     try:

@@ -328,3 +328,46 @@ async def flagged(bench: Bench, count: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while len(await flags(bench)) < count:
             await asyncio.sleep(0.1)
+
+
+async def test_an_exchange_that_refuses_us_ends_nothing_and_is_asked_again_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served("tat") as server:
+        server.put(1)
+        server.troubles.extend([403] * 8)
+        place = configured(tmp_path, server)
+        config = load(place.config)
+        schedule = Schedule(asyncio.Event(), random.Random(1))
+        await schedule.follow(config)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not any(
+                    "refuses our credentials" in line for line in concerns(config, datetime.now(UTC))
+                ):
+                    await asyncio.sleep(0.1)
+                while "could not be asked" not in caplog.text:
+                    await asyncio.sleep(0.1)
+            asked = len(server.asked)
+            await asyncio.sleep(3)
+            assert len(server.asked) == asked == 1, "not before a minute has passed"
+        finally:
+            await schedule.end()
+
+
+def test_without_the_package_the_remedy_is_named(tmp_path: Path) -> None:
+    place = Site(tmp_path)
+    place.write(exchanges=[{"name": "x0", "kind": "tat", "username": "us", "password": {"env": "HOME"}}])
+    lacking = "import sys; sys.modules['threatexchange'] = None; from monitor import exchange_process as e; "
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{lacking}sys.exit(e.main([{str(place.config)!r}, '20', 'x0', '{os.getpid()}']))",
+        ],
+        input=cord.packed(load(place.config)),
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert b"channel-monitor[exchange]" in done.stdout
