@@ -8,7 +8,7 @@ import numpy as np
 from monitor import exchange
 from monitor.config import Config, ExchangeEntry, HashListEntry
 from monitor.errors import HashListError
-from monitor.exchange import Standing
+from monitor.exchange import Row, Standing
 from monitor.matching.lists import HashList
 from monitor.matching.thresholds import checked
 from monitor.model import ListVersion
@@ -22,19 +22,22 @@ def load(
     Count and digest of its version are those of all hashes that can be compared here, whatever their algorithm.
     Raises HashListError when nothing was fetched yet, or the file is damaged.
     """
-    found = exchange.in_force(path)
-    if found is None:
-        raise HashListError(f"list {entry.name}: nothing was fetched yet; run: monitor lists update")
     distance, quality = checked(entry.algorithm, max_distance, min_quality)
-    mine = [row for row in found.rows if row[1] == entry.algorithm.value]
-    codes: dict[str, int] = {}
-    values = np.frombuffer(b"".join(row[2] for row in mine), np.uint8).reshape(-1, entry.algorithm.size)
-    names = np.array([row[0].encode("ascii") for row in mine], np.bytes_)
-    labels = np.array(
-        [-1 if row[3] is None else codes.setdefault(row[3], len(codes)) for row in mine], np.int32
-    )
-    names.flags.writeable = labels.flags.writeable = False
-    standing = found.standing
+    raw, ids, labels, codes = bytearray(), list[bytes](), list[int](), dict[str, int]()
+
+    def take(row: Row) -> None:
+        name, algorithm, value, label = row
+        if algorithm == entry.algorithm.value:
+            raw.extend(value)
+            ids.append(name.encode("ascii"))
+            labels.append(-1 if label is None else codes.setdefault(label, len(codes)))
+
+    standing = exchange.in_force(path, take)
+    if standing is None:
+        raise HashListError(f"list {entry.name}: nothing was fetched yet; run: monitor lists update")
+    values = np.frombuffer(bytes(raw), np.uint8).reshape(-1, entry.algorithm.size)
+    names, coded = np.array(ids, np.bytes_), np.array(labels, np.int32)
+    names.flags.writeable = coded.flags.writeable = False
     version = ListVersion(
         entry.name,
         entry.algorithm,
@@ -47,7 +50,7 @@ def load(
         standing.added,
         standing.withdrawn,
     )
-    return HashList(version, values, names, labels, tuple(codes))
+    return HashList(version, values, names, coded, tuple(codes))
 
 
 def waiting(config: Config) -> list[HashListEntry]:

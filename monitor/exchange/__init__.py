@@ -6,14 +6,14 @@ defects (withdrawn hashes stay, digests of pictures are dropped, hashes are logg
 """
 
 from monitor.exchange.fetching import SOURCES, Fetched, fetch, reach, stale
-from monitor.exchange.kept import InForce, Standing, in_force, standing, version
+from monitor.exchange.kept import Row, Standing, in_force, standing, version
 from monitor.exchange.records import Access
 
 __all__ = [
     "SOURCES",
     "Access",
     "Fetched",
-    "InForce",
+    "Row",
     "Standing",
     "fetch",
     "in_force",

@@ -125,8 +125,7 @@ class Kept:
             ).rowcount
             count = execute("SELECT count(*) FROM entries WHERE value != x''").fetchone()[0]
             if gone or relabelled or not self.standing().sha256:
-                digest = digest_of(usable(self._database))
-                execute("UPDATE state SET count = ?, sha256 = ?", (count, digest))
+                execute("UPDATE state SET count = ?, sha256 = ?", digest_of(usable(self._database)))
             execute(
                 "UPDATE state SET checkpoint = ?, fetched_at = ?, added = added + ?, withdrawn = withdrawn + ?,"
                 " unread = staged_unread + CASE WHEN ? THEN 0 ELSE unread END, failing_since = NULL, trouble = NULL",

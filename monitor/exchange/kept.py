@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,14 +44,6 @@ class Standing:
         return None if self.fetched_at is None else _version(self.count, self.sha256)
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """The hashes in force and how the list stood, of one moment. A row is entry, algorithm, value, label."""
-
-    standing: Standing
-    rows: list[Row]
-
-
 def standing(path: Path) -> Standing | None:
     """How the list in this file stands; None when nothing was ever kept. Raises HashListError when it is damaged."""
     if not path.exists():
@@ -71,10 +63,12 @@ def version(path: Path) -> str | None:
     return None if fetched_at is None else _version(count, digest)
 
 
-def in_force(path: Path) -> InForce | None:
-    """The hashes in force; None before the first fetch has gone through.
+def in_force(path: Path, take: Callable[[Row], object]) -> Standing | None:
+    """Hand each hash in force to `take`, by entry, algorithm and value; returns how the list stood at that moment,
+    None before the first fetch has gone through.
 
-    Raises HashListError when the file is damaged, or does not hold what its digest says.
+    Raises HashListError when the file is damaged, or holds other hashes than its version says; what was handed over
+    by then must not be used.
     """
     if not path.exists():
         return None
@@ -83,10 +77,15 @@ def in_force(path: Path) -> InForce | None:
         found = stands(database)
         if found is None or found.fetched_at is None:
             return None
-        rows = list(usable(database))
-    if (len(rows), digest_of(rows)) != (found.count, found.sha256):
-        raise HashListError(f"{path}: holds other hashes than its version says; remove it and fetch anew")
-    return InForce(found, rows)
+        if digest_of(_passed(usable(database), take)) != (found.count, found.sha256):
+            raise HashListError(f"{path}: holds other hashes than its version says; remove it and fetch anew")
+    return found
+
+
+def _passed(rows: Iterator[Row], take: Callable[[Row], object]) -> Iterator[Row]:
+    for row in rows:
+        take(row)
+        yield row
 
 
 @contextlib.contextmanager
@@ -162,11 +161,10 @@ def usable(database: sqlite3.Connection) -> Iterator[Row]:
     )
 
 
-def digest_of(
-    rows: Iterator[tuple[str, str, bytes, str | None]] | list[tuple[str, str, bytes, str | None]],
-) -> bytes:
-    """SHA-256 over a line for each hash: entry, algorithm, hex digits, label, with commas between them."""
-    digest = hashlib.sha256()
+def digest_of(rows: Iterable[Row]) -> tuple[int, bytes]:
+    """How many, and SHA-256 over a line for each: entry, algorithm, hex digits, label, with commas between them."""
+    digest, count = hashlib.sha256(), 0
     for entry, algorithm, value, label in rows:
         digest.update(f"{entry},{algorithm},{value.hex()},{label or ''}\n".encode())
-    return digest.digest()
+        count += 1
+    return count, digest.digest()

@@ -13,7 +13,7 @@ pytest.importorskip("threatexchange", reason="needs channel-monitor[exchange]")
 
 from monitor import exchange
 from monitor.errors import ConfigError, HashListError, InputError, MonitorError, SourceUnavailable
-from monitor.exchange import Fetched, in_force, standing
+from monitor.exchange import Fetched, Row, in_force, standing
 from monitor.exchange.keeping import open_kept
 from monitor.model import Algorithm
 from tests.e2e.exchange.servers import KINDS, PAGE, Ncmec, Server, StopNcii, ThreatExchange, served, value
@@ -48,11 +48,17 @@ def fetch(server: Server, path: Path, **ahead: float) -> Fetched:
     return exchange.fetch(path, server.access(), lambda: later(**ahead))
 
 
+def rows(path: Path) -> list[Row]:
+    found: list[Row] = []
+    stands = in_force(path, found.append)
+    assert stands is not None
+    assert stands.count == len(found) == len(set(found))
+    return found
+
+
 def listed(path: Path) -> set[bytes]:
-    found = in_force(path)
-    assert found is not None
-    values = [row[2] for row in found.rows]
-    assert len(values) == len(set(values)) == found.standing.count
+    values = [row[2] for row in rows(path)]
+    assert len(values) == len(set(values))
     return set(values)
 
 
@@ -85,7 +91,7 @@ def test_a_withdrawn_hash_is_on_the_disk_no_more_and_its_entry_on_record(server:
     server.put(*range(5))
     fetch(server, path)
     server.time_passes()
-    before = {row[2]: row[0] for row in in_force(path).rows}  # type: ignore[union-attr]
+    before = {row[2]: row[0] for row in rows(path)}
     server.withdraw(2)
     fetch(server, path)
     kept = b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -249,14 +255,12 @@ def test_ncmecs_pictures_have_their_digests_and_films_no_pdq(path: Path) -> None
         digests = {a.value: value(1, a).hex() for a in (Algorithm.MD5, Algorithm.SHA1)}
         server.put(1, **digests)
         fetch(server, path)
-        found = in_force(path)
-        assert found is not None
-        assert {(row[1], row[2]) for row in found.rows} == {
+        assert {(row[1], row[2]) for row in rows(path)} == {
             ("pdq", value(1)),
             ("md5", value(1, Algorithm.MD5)),
             ("sha1", value(1, Algorithm.SHA1)),
         }
-        assert {(row[0], row[3]) for row in found.rows} == {("42-image1", "A1")}
+        assert {(row[0], row[3]) for row in rows(path)} == {("42-image1", "A1")}
 
 
 def test_ncmec_is_asked_for_smaller_ranges_where_a_large_one_is_too_much(path: Path) -> None:
@@ -354,8 +358,8 @@ def test_a_damaged_file_is_refused_and_says_what_to_do(path: Path) -> None:
             database.execute("UPDATE entries SET value = ? WHERE value = ?", (value(3), value(1)))
             database.commit()
         with pytest.raises(HashListError, match="remove it and fetch anew"):
-            in_force(path)
+            in_force(path, list[Row]().append)
         path.write_bytes(b"no database" * 100)
-        for look in (in_force, standing, lambda p: fetch(server, p)):
+        for look in (rows, standing, lambda p: fetch(server, p)):
             with pytest.raises(HashListError, match="remove it and fetch anew"):
                 look(path)

@@ -54,8 +54,9 @@ def configured(folder: Path, *servers: Server, **more: Any) -> Site:
 
 
 def kept(place: Site, name: str = "x0") -> set[bytes]:
-    found = exchange.in_force(place.folder / "state" / "lists" / f"{name}.db")
-    return set() if found is None else {row[2] for row in found.rows}
+    found: list[exchange.Row] = []
+    exchange.in_force(place.folder / "state" / "lists" / f"{name}.db", found.append)
+    return {row[2] for row in found}
 
 
 @pytest.fixture(params=KINDS)
