@@ -251,7 +251,7 @@ async def test_a_schedule_asks_at_once_then_every_so_often_and_notices_other_fet
 async def test_an_entry_withdrawn_at_the_exchange_flags_nothing_any_more(tmp_path: Path) -> None:
     """While the daemon runs: nothing is restarted, reloaded or lost."""
     with served("ncmec") as server:
-        # A post that is made just while a collector connects is seen by the next reconciliation, not before.
+        # A post that is made while a collector starts may wait for the next post, or the next reconciliation.
         bench = Bench(tmp_path, reconcile_every="10s")
         listed, other = random.Random(3).randbytes(5000), random.Random(4).randbytes(5000)
         digests = [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in (listed, other)]
