@@ -56,7 +56,7 @@ bench-full: $(VENV)/.benching
 LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make lock" --python-version 3.11
 lock:
-	$(LOCK) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) --extra export --extra timestamp --group dev pyproject.toml --output-file requirements/dev.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group prove --constraint requirements/dev.txt --output-file requirements/prove.txt
 	$(LOCK) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -47,6 +48,14 @@ from monitor.yaml_lines import Location, read_yaml
 INVITE = re.compile(r"^\+|joinchat|t(elegram)?\.me/\+|tg://join|invite=", re.IGNORECASE)
 """What an invite link looks like, in any of its forms."""
 
+EXCHANGE_KEYS = {
+    "ncmec": ("url", "username", "password"),
+    "stopncii": ("subscription_key", "function_key"),
+    "threatexchange": ("privacy_group", "token"),
+    "tat": ("username", "password"),
+}
+"""What each kind of exchange needs to know; each may be given a url of its own."""
+
 _UNITS = {
     "": 1,
     "B": 1,
@@ -84,6 +93,16 @@ def _username(value: object) -> object:
     if not USERNAME.fullmatch(name):
         raise ValueError("is not a public username; write the bare name, such as example_channel")
     return name.lower()
+
+
+def _exchange_url(value: str) -> str:
+    parts = urlsplit(value)
+    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or not (parts.scheme == "https" or here):
+        raise ValueError("is no address of the form https://host/path")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("holds more than host and path; credentials have keys of their own")
+    return value
 
 
 def _size(value: object) -> object:
@@ -303,15 +322,51 @@ class ListTerms(Section):
         return Terms(self.licensor, self.reference, frozenset(self.permitted_uses))
 
 
+class ExchangeEntry(Section):
+    """One exchange of hashes that is asked every so often; which keys it takes depends on its kind."""
+
+    name: Name
+    kind: Literal["ncmec", "stopncii", "threatexchange", "tat"]
+    url: Annotated[str | None, AfterValidator(_exchange_url)] = None
+    username: Words | None = None
+    password: Secret | None = None
+    subscription_key: Secret | None = None
+    function_key: Secret | None = None
+    token: Secret | None = None
+    privacy_group: Annotated[int, Field(gt=0)] | None = None
+    every: Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(days=7))] = timedelta(hours=1)
+
+    @model_validator(mode="after")
+    def _keys(self) -> "ExchangeEntry":
+        takes = EXCHANGE_KEYS[self.kind]
+        given = {key for keys in EXCHANGE_KEYS.values() for key in keys if getattr(self, key) is not None}
+        if missing := [key for key in takes if key not in given]:
+            raise ValueError(f"{missing[0]} is missing; {self.kind} takes {', '.join(takes)}")
+        if others := sorted(given - {*takes, "url"}):
+            raise ValueError(f"{others[0]}: is nothing that {self.kind} takes; it takes {', '.join(takes)}")
+        return self
+
+    def secrets(self, folder: Path, key: str) -> dict[str, str]:
+        """The values of its secrets, read now. Raises ConfigError."""
+        declared = {name: getattr(self, name) for name in EXCHANGE_KEYS[self.kind]}
+        return {
+            name: secret.read(folder, f"{key}: exchange {self.name}: {name}")
+            for name, secret in declared.items()
+            if isinstance(secret, Secret)
+        }
+
+
 class HashListEntry(Section):
-    """One hash list. `algorithm` may be left out where the format says what a value is; else it selects.
+    """One hash list: a file, or what an exchange gives. `algorithm` selects; it may be left out where the form says
+    what a value is.
 
     `max_distance` and `min_quality` are of its perceptual hashes, and come before those of `matching`. `labels`
     says what the list's labels mean. `stale_after` is in days. `key` opens an encrypted file.
     """
 
     name: Name
-    file: Path
+    file: Path | None = None
+    exchange: Name | None = None
     format: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "csv"
     algorithm: Algorithm | None = None
     action: ListAction = ListAction.FLAG
@@ -324,6 +379,12 @@ class HashListEntry(Section):
     manifest: Path | None = None
     key: Secret | None = None
     terms: ListTerms
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "HashListEntry":
+        if (self.file is None) == (self.exchange is None):
+            raise ValueError("takes either file or exchange")
+        return self
 
     @model_validator(mode="after")
     def _perceptual(self) -> "HashListEntry":
@@ -418,6 +479,7 @@ class Config(Section):
     accounts: tuple[Account, ...] = ()
     telegram: Telegram = Telegram()
     channels: tuple[ChannelEntry, ...] = ()
+    exchanges: tuple[ExchangeEntry, ...] = ()
     hash_lists: tuple[HashListEntry, ...] = ()
     matching: Matching = Matching()
     media: Media = Media()
@@ -429,6 +491,7 @@ class Config(Section):
         for what, names in (
             ("accounts", [a.name for a in self.accounts]),
             ("channels", [c.username for c in self.channels]),
+            ("exchanges", [e.name for e in self.exchanges]),
             ("hash_lists", [h.name for h in self.hash_lists]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
@@ -437,6 +500,9 @@ class Config(Section):
         for channel in self.channels:
             if channel.account is not None and channel.account not in {a.name for a in self.accounts}:
                 raise ValueError(f"channels: {channel.username} names an account that is not declared")
+        for declared in self.hash_lists:
+            if declared.exchange is not None and declared.exchange not in {e.name for e in self.exchanges}:
+                raise ValueError(f"hash_lists: {declared.name} names an exchange that is not declared")
         return self
 
     @property
@@ -457,6 +523,10 @@ class Config(Section):
     def database(self) -> Path:
         """The store's file."""
         return self.state / "monitor.db"
+
+    def fetched(self, exchange: str) -> Path:
+        """The file in which an exchange's list is kept."""
+        return self.state / "lists" / f"{exchange}.db"
 
     def sealing_key(self) -> bytes | None:
         """The key for sessions at rest (32 bytes), read now; None when none is declared. Raises ConfigError."""

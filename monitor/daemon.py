@@ -1,12 +1,14 @@
 """`monitor run`: one command that starts two processes, watches them, and ends them in order.
 
     monitor run ── recorder (monitor.recorder_process): the store, the only one that writes
-                └─ collector (monitor.collector_process): accounts, media in memory, no writable path
-                   └─ decoders (monitor.decoder): bytes in, hashes out, nothing else
+                ├─ collector (monitor.collector_process): accounts, media in memory, no writable path
+                │  └─ decoders (monitor.decoder): bytes in, hashes out, nothing else
+                └─ now and then (monitor.exchange_process): one fetch of a list from an exchange
 
 When the collector dies, both are started again, with a pause that grows; when the recorder dies, everything
 stops. On SIGHUP a second pair opens the changed configuration as a start would, while the first goes on; when
-everything is in order it takes the first one's place, and else it never was.
+everything is in order it takes the first one's place, and else it never was. So a list that an exchange has
+changed is taken up too, under the configuration in force.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import random
 import signal
 import sys
 import time
@@ -24,6 +27,7 @@ from pathlib import Path
 from monitor import reloading
 from monitor.config import Config
 from monitor.errors import ConfigError, InputError, MonitorError
+from monitor.exchange_schedule import Schedule
 from monitor.pair import Pair, ProcessFailed, any_of
 from monitor.prepare import private_state
 from monitor.reloading import Notice
@@ -110,13 +114,17 @@ class _Daemon:
     working: asyncio.Event
     bars: bool
     hangup: asyncio.Event = field(default_factory=asyncio.Event)
+    lists: asyncio.Event = field(default_factory=asyncio.Event)
+    """A list that is in force has been changed by its exchange."""
     _before: Config | None = None
     """The configuration to go back to, until the one in force has come to work."""
     _next: Pair | None = None
     """A pair that is ready to take the place of the one at work."""
     _notice: Notice = field(init=False)
+    _exchanges: Schedule = field(init=False)
 
     def __post_init__(self) -> None:
+        self._exchanges = Schedule(self.lists, random.Random())  # noqa: S311 — spreads requests, no secret
         self._notice = Notice(os.getpid(), str(self.config.path))
 
     async def run(self) -> None:
@@ -137,6 +145,7 @@ class _Daemon:
                     await self._reload()
                 pause = min(pause * 2, LONGEST_PAUSE)
         finally:
+            await self._exchanges.end()
             if self._next is not None:
                 await self._next.end()
 
@@ -167,12 +176,15 @@ class _Daemon:
         await any_of(pair.working, pair.ended, self.stop)
         if pair.working.is_set():
             self._in_force()
+            await self._exchanges.follow(self.config)
         while not (pair.ended.is_set() or self.stop.is_set()):
             if self.hangup.is_set():
                 await self._reload()
-                if self._next is not None:
-                    return
-            await any_of(pair.ended, self.stop, self.hangup)
+            elif self.lists.is_set():
+                await self._renew()
+            if self._next is not None:
+                return
+            await any_of(pair.ended, self.stop, self.hangup, self.lists)
 
     # -- taking up a changed configuration
 
@@ -188,6 +200,15 @@ class _Daemon:
         except MonitorError as e:
             self._refuse(e)
 
+    async def _renew(self) -> None:
+        """Have a second pair open the lists anew; of the configuration nothing changes."""
+        self.lists.clear()
+        log.info("taking up the changed lists")
+        try:
+            self._next = await self._opened(self.config)
+        except MonitorError as e:
+            log.error("the changed lists are not taken up, and those before stay in force: %s", e)
+
     async def _opened(self, config: Config) -> Pair:
         """A pair that has found everything in order. Raises what is not."""
         pair = await self._start(config)
@@ -202,6 +223,7 @@ class _Daemon:
         raise pair.refusal() if ended else ConfigError(f"{config.path}: could not be opened in time")
 
     async def _start(self, config: Config) -> Pair:
+        self._exchanges.opening(config)
         return await Pair.start(config, self.lock, bars=self.bars)
 
     def _in_force(self) -> None:

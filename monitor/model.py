@@ -619,7 +619,8 @@ class ListVersion:
     """A hash list in the state in which it was loaded. `version` is made of count and digest.
 
     A file with hashes of several algorithms is as many lists of one name and one version; `count` is that of
-    all. Its terms end with `expires`.
+    all. Its terms end with `expires`. `added` and `withdrawn` count the hashes that an exchange has ever added and
+    withdrawn, so that two versions tell what lies between them; None for a file, which does not say.
     """
 
     name: str
@@ -632,6 +633,8 @@ class ListVersion:
     min_quality: int
     provenance: Provenance = Provenance.UNKNOWN
     expires: datetime | None = None
+    added: int | None = None
+    withdrawn: int | None = None
 
     @property
     def version(self) -> str:

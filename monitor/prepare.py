@@ -3,7 +3,9 @@
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from monitor import exchange_lists
 from monitor.config import Config, Films, HashListEntry, Perceptual
 from monitor.errors import ConfigError
 from monitor.matching import FilmRule, Sampling
@@ -41,7 +43,7 @@ def prepare(config: Config) -> Prepared:
         {account.name: credentials(config, account.name) for account in config.accounts},
         endpoint(config),
         pseudonyms(config),
-        tuple(hashes for entry in config.hash_lists for hashes in read_list(config, entry)),
+        lists(config),
         config.sealing_key(),
     )
 
@@ -84,6 +86,14 @@ def pseudonyms(config: Config) -> Pseudonyms:
     return Pseudonyms(key)
 
 
+def lists(config: Config) -> tuple[HashList, ...]:
+    """The declared hash lists, but those whose exchange has given nothing yet. Raises HashListError."""
+    waiting = exchange_lists.waiting(config)
+    return tuple(
+        hashes for entry in config.hash_lists if entry not in waiting for hashes in read_list(config, entry)
+    )
+
+
 def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
     """One declared hash list: as many as its file has algorithms. None when its terms have expired, by now.
 
@@ -104,9 +114,11 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
         )
         for algorithm, limit in perceptual.items()
     }
+    if entry.exchange is not None:
+        return exchange_lists.load(config.fetched(entry.exchange), entry, limits)
     where = f"{config.path}: list {entry.name}: key"
     return load_lists(
-        config.resolve(entry.file),
+        config.resolve(entry.file or Path()),
         name=entry.name,
         format=entry.format,
         action=entry.action,

@@ -53,7 +53,7 @@ def _show(findings: list[Finding]) -> None:
 
 def _local(config: "Config") -> Iterator[Finding]:
     """What can be told without a connection."""
-    from monitor import prepare
+    from monitor import exchange_lists, prepare
 
     if not config.accounts:
         yield Finding("accounts", "error", "none is declared; add one with its api_id and api_hash", 2)
@@ -65,7 +65,15 @@ def _local(config: "Config") -> Iterator[Finding]:
     if config.session_key is not None:
         yield _try("session key", "sessions are sealed at rest", config.sealing_key)
     yield _try("pseudonym key", "present, private", functools.partial(prepare.pseudonyms, config))
+    waiting = exchange_lists.waiting(config)
+    for entry in config.exchanges:
+        ask = functools.partial(entry.secrets, config.path.parent, str(config.path))
+        yield _try(f"exchange {entry.name}", "its secrets are readable", ask)
     for declared in config.hash_lists:
+        if declared in waiting:
+            what = f"nothing was fetched yet; run: monitor lists update {declared.exchange}"
+            yield Finding(f"hash list {declared.name}", "warning", what)
+            continue
         read_list = functools.partial(prepare.read_list, config, declared)
         yield _try(f"hash list {declared.name}", "every line is in order", read_list)
     budgets = config.telegram.budgets

@@ -105,12 +105,14 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     import asyncio
 
     from monitor.daemon import running
+    from monitor.exchange_lists import concerns as of_exchanges
+    from monitor.prepare import now
 
     settings = read_config(config)
     alive = running(settings.state)
     totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined)
+    warnings = concerns(channels, sums, described, quarantined) + of_exchanges(settings, now())
     if json:
         print_json(
             [

@@ -21,10 +21,13 @@ from monitor.cli.frame import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from monitor.exchange_schedule import Update
     from monitor.model import Hash, Match
     from monitor.store import Quarantined
 
-app = typer.Typer(help="Hash lists: look hashes up; entries in quarantine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Hash lists: look hashes up, ask exchanges, entries in quarantine.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -46,11 +49,11 @@ def match(
     """
     from monitor.matching import ListMatcher
     from monitor.model import MediaHashes
-    from monitor.prepare import read_list
+    from monitor.prepare import lists
 
     wanted = [(text, _read(text)) for text in values]
     settings = read_config(config)
-    matcher = ListMatcher([hashes for e in settings.hash_lists for hashes in read_list(settings, e)])
+    matcher = ListMatcher(lists(settings))
     actions = {entry.name: entry.action.value for entry in settings.hash_lists}
     for text, meant in wanted:
         found = matcher.look_up(MediaHashes(tuple(meant)))
@@ -59,6 +62,46 @@ def match(
             print_json(rows)
         else:
             _show(text, rows, len(actions))
+
+
+@app.command()
+@command
+def update(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One exchange; all of them.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask the exchanges for what has changed, now. A running daemon takes it up by itself."""
+    import asyncio
+
+    from monitor.errors import ConfigError, InputError
+    from monitor.exchange_schedule import Update
+    from monitor.exchange_schedule import update as ask
+    from monitor.pair import ProcessFailed
+    from monitor.prepare import private_state
+
+    settings = read_config(config)
+    wanted = [entry.name for entry in settings.exchanges if name in (None, entry.name)]
+    if not settings.exchanges:
+        raise ConfigError(f"{settings.path}: exchanges: none is declared; see docs/exchanges.md")
+    if not wanted:
+        known = ", ".join(entry.name for entry in settings.exchanges)
+        raise InputError(f"{name}: no such exchange; there are {known}")
+    private_state(settings)
+    done: dict[str, Update] = {}
+    worst = 0
+    for each in wanted:
+        try:
+            done[each] = asyncio.run(ask(settings, each))
+        except ProcessFailed as e:
+            typer.echo(f"monitor: {e}", err=True)
+            worst = max(worst, e.exit_code)
+    if json:
+        print_json({"exchange": each} | _update(found) for each, found in done.items())
+    elif done:
+        _show_updates(done)
+    if worst:
+        raise typer.Exit(worst)
 
 
 @app.command()
@@ -110,6 +153,33 @@ def release(
 
     raised = asyncio.run(released())
     typer.echo(f"{name}/{entry} released; {raised:,} flags raised")
+
+
+def _update(found: "Update") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(found)
+
+
+def _show_updates(done: "dict[str, Update]") -> None:
+    from rich.table import Table
+
+    table = Table("exchange", box=None, pad_edge=False)
+    for title in ("added", "withdrawn", "in force"):
+        table.add_column(title, justify="right")
+    table.add_column("version")
+    table.add_column("cannot be compared here")
+    for name, found in done.items():
+        aside = ", ".join(f"{count:,} {kind}" for kind, count in found.unusable.items())
+        table.add_row(
+            name,
+            f"{found.added:,}",
+            f"{found.withdrawn:,}",
+            f"{found.in_force:,}",
+            found.version,
+            aside,
+        )
+    out().print(table)
 
 
 async def _held(database: "Path") -> "list[Quarantined]":

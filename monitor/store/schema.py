@@ -392,6 +392,9 @@ hash_lists = _table(
     Column("permitted_uses", Text, nullable=False),  # sorted, joined by blanks
     Column("max_distance", Int, nullable=False),
     Column("min_quality", Int, nullable=False),
+    # Of an exchange's list: hashes that it has ever added and withdrawn.
+    Column("added", Int),
+    Column("withdrawn", Int),
     Column("loaded_at", Time, nullable=False),
     *map(word, ("name", "version")),
     one_of("algorithm", Algorithm),

@@ -33,6 +33,8 @@ class Bench:
     media: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, int] = field(default_factory=dict)
     channels: list[dict[str, Any]] = field(default_factory=lambda: [channel("news_one")])
+    reconcile_every: str = "5m"
+    more: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.user = self.world.user(phone=PHONE, code=CODE)
@@ -65,11 +67,12 @@ class Bench:
             "telegram": {
                 "server": {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": "dc.pem"},
                 "budgets": self.budgets,
+                "reconcile_every": self.reconcile_every,
             },
             "channels": self.channels,
             "hash_lists": [{"name": "files", "file": "list.csv", "algorithm": "sha256", "terms": terms}],
             "media": self.media,
-        }
+        } | self.more
         (self.folder / "config.yaml").write_text(yaml.safe_dump(settings))
         prepared = prepare(load(self.folder / "config.yaml"))
         if not self.database.exists():

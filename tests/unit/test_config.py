@@ -45,6 +45,41 @@ def test_the_example_is_valid_and_names_every_key() -> None:
         assert name == "path" or f"\n{name}:" in text, f"{name} is not shown"
 
 
+EXCHANGE = "exchanges:\n  - {{name: x, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("kind: ncmec, username: us, password: {env: P}", "url is missing"),
+        ("kind: stopncii, subscription_key: {env: P}", "function_key is missing"),
+        ("kind: threatexchange, token: {env: P}", "privacy_group is missing"),
+        ("kind: tat, username: us, password: {env: P}, token: {env: P}", "token: is nothing that tat takes"),
+        ("kind: tat, username: us, password: hunter2", "a secret does not stand in the configuration"),
+        ("kind: tat, username: us, password: {env: P}, url: 'http://example.org'", "https://host/path"),
+        ("kind: tat, username: us, password: {env: P}, url: 'https://a:b@example.org'", "credentials"),
+        ("kind: tat, username: us, password: {env: P}, every: 1s", "every"),
+        ("kind: other", "kind"),
+    ],
+)
+def test_an_exchange_takes_the_keys_of_its_kind(keys: str, words: str) -> None:
+    said = refusal(EXCHANGE.format(keys))
+    assert "line 2" in said
+    assert words in said
+    assert "hunter2" not in said
+
+
+def test_a_list_is_a_file_or_what_a_declared_exchange_gives() -> None:
+    terms = "terms: {{licensor: L, reference: R, permitted_uses: [detect]}}"
+    lists = f"hash_lists: [{{{{name: a, algorithm: pdq, {{}}, {terms}}}}}]"
+    exchange = EXCHANGE.format("kind: tat, username: us, password: {env: P}, url: 'http://127.0.0.1:8000'")
+    config = parse(exchange + lists.format("exchange: x"), PATH)
+    assert config.fetched("x") == Path("/nowhere/state/lists/x.db")
+    assert "not declared" in refusal(lists.format("exchange: x"))
+    assert "either file or exchange" in refusal(exchange + lists.format("exchange: x, file: f"))
+    assert "either file or exchange" in refusal(exchange + lists.format("action: flag"))
+
+
 def test_an_unknown_key_is_named_with_its_line() -> None:
     said = refusal("operator: me\nmedia:\n  max_byte: 3\n")
     assert "line 3" in said

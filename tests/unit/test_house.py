@@ -16,6 +16,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "model": set(),
     "errors": {"model"},
     "ports": {"model"},
+    "exchange": ADAPTER,
     "logs": FREE,
     "streams": set(),
     "yaml_lines": {"errors"},
@@ -45,6 +46,9 @@ ALLOWED: dict[str, set[str] | None] = {
     "reloading": {"config", "errors"},
     "collector_process": EVERYTHING,
     "recorder_process": EVERYTHING,
+    "exchange_lists": {"config", "errors", "exchange", "matching", "model"},
+    "exchange_process": {"config", "confinement", "cord", "errors", "exchange", "logs", "streams"},
+    "exchange_schedule": {"config", "cord", "errors", "exchange_lists", "pair"},
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
     "demo": EVERYTHING,
@@ -63,6 +67,8 @@ LIBRARIES = {
     "imagehash": {"matching"},
     "numba": {"matching"},
     "av": {"matching", "testdc"},
+    "threatexchange": {"exchange"},
+    "requests": {"exchange"},
     "starlette": {"console"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -163,6 +163,8 @@ def upgrade() -> None:
         sa.Column("permitted_uses", Text, nullable=False),
         sa.Column("max_distance", Int, nullable=False),
         sa.Column("min_quality", Int, nullable=False),
+        sa.Column("added", Int),
+        sa.Column("withdrawn", Int),
         sa.Column("loaded_at", Int, nullable=False),
         sa.PrimaryKeyConstraint("hash_list_id"),
         *map(word, ("name", "version")),
