@@ -180,6 +180,17 @@ class Collector:
             await self.tools.store.save_session(seal(state, self.tools.sealing_key))
 
 
+async def take_up_lists(store: Store, prepared: Prepared, at: datetime) -> None:
+    """Note the versions of the lists that are in force, and which entries they have lost or have again."""
+    for loaded in prepared.lists:
+        await store.list_loaded(loaded.version, at)
+    for name in sorted({loaded.version.name for loaded in prepared.lists}):
+        entries = await store.entries_with_cases(name)
+        same = [loaded for loaded in prepared.lists if loaded.version.name == name]
+        held = set().union(*(loaded.holds(entries) for loaded in same)) if entries else set()
+        await store.entries_listed(name, sorted(held), at)
+
+
 async def collect(
     prepared: Prepared,
     store: Store,
@@ -194,8 +205,7 @@ async def collect(
     config = prepared.config
     at = clock()
     await store.declare(config.declarations(), at)
-    for loaded in prepared.lists:
-        await store.list_loaded(loaded.version, at)
+    await take_up_lists(store, prepared, at)
     recorder = Recorder(store)
     tools = Tools(
         store=store,

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitor import cord, logs
-from monitor.collector import collect
+from monitor.collector import collect, take_up_lists
 from monitor.config import Config
 from monitor.confinement import InForce, confine_collector
 from monitor.decoder import WorkerHasher
@@ -121,8 +121,7 @@ async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
             )
         unseal(saved, prepared.sealing_key)
     await store.declare(config.declarations(), now())
-    for loaded in prepared.lists:
-        await store.list_loaded(loaded.version, now())
+    await take_up_lists(store, prepared, now())
     await store.notify("working")
     await collect(prepared, store, hasher, store.stop, progress)
 

@@ -862,6 +862,8 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
+    ENTRY_WITHDRAWN = "entry_withdrawn"
+    ENTRY_RESTORED = "entry_restored"
 
 
 Scalar = str | int | bool | None

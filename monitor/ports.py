@@ -152,6 +152,17 @@ class Store(Protocol):
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         """Remember a list's version; an event when it differs from the last one of that name."""
 
+    async def entries_with_cases(self, name: str) -> list[str]:
+        """The entries of a list that something has matched, sorted."""
+
+    async def entries_listed(self, name: str, listed: Sequence[str], at: datetime) -> int:
+        """Of the entries of a list that something has matched, those that it holds now.
+
+        Of the others is on record, with an event each, that they were withdrawn: what they matched raises no further
+        flag until they are listed again; then it does, for all that was seen meanwhile. Returns the number of
+        flags raised by that.
+        """
+
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         """Append an event that describes no other row; returns its sequence number."""
 

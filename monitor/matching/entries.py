@@ -153,12 +153,16 @@ class Entries:
         for algorithm in self._pending:
             self._flush(algorithm)
         self._refuse_bad()
+        if self.wanted and self.withdrawn:
+            self._of(self.wanted)  # nothing may be left of it: that is a list, too
         first, *others = self._columns.values() or (Columns(1),)
         for columns in others:
             columns.share(first)
         for algorithm, columns in self._columns.items():
             columns.finish({e: upto[algorithm] for e, upto in self._withdrawn.items() if algorithm in upto})
         found = {a: c for a, c in sorted(self._columns.items()) if len(c)}
+        if not found and self.withdrawn and self.wanted:
+            return self._columns
         if not found and not self.withdrawn:
             aside = ", ".join(f"{count} {kind}" for kind, count in self.kept_aside.items())
             raise HashListError(

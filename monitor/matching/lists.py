@@ -1,6 +1,6 @@
 """A hash list's file → its entries and its version; or one HashListError, and nothing half-loaded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,6 +69,15 @@ class HashList:
         label = self.label(position)
         return None if label is None else self.categories.get(label)
 
+    def holds(self, entries: Collection[str]) -> set[str]:
+        """Which of these identifiers are entries of the list."""
+        wanted = {entry.encode("ascii") for entry in entries}
+        found = set(self.names[np.isin(self.names, np.array(sorted(wanted), np.bytes_))].tolist())
+        if wanted - found:
+            unnamed = self.values[self.names == b""]
+            found |= wanted.intersection(derived_name(value.tobytes()) for value in unnamed)
+        return {entry.decode("ascii") for entry in found}
+
     def __iter__(self) -> Iterator[HashEntry]:
         for position, value in enumerate(self.values):
             found = Hash(self.version.algorithm, value.tobytes())
@@ -86,11 +95,11 @@ def load_list(
     max_distance: int | None = None,
     min_quality: int | None = None,
 ) -> HashList:
-    """The entries of one algorithm of a list; see `load_lists`. Raises HashListError also when there are none.
+    """The entries of one algorithm of a list; see `load_lists`. Empty when all of them are withdrawn.
 
     `max_distance` in bits, `min_quality` 0–100; None takes the algorithm's default.
     """
-    found = load_lists(
+    (found,) = load_lists(
         path,
         name=name,
         format=format,
@@ -99,9 +108,7 @@ def load_list(
         terms=terms,
         limits={algorithm: (max_distance, min_quality)},
     )
-    if not found:
-        raise HashListError(f"{path}: every entry of list {name} is withdrawn")
-    return found[0]
+    return found
 
 
 def load_lists(
@@ -126,7 +133,7 @@ def load_lists(
     digits may be SHA-256 or PDQ, and where a format does not say which, `algorithm` must. An entry without an
     identifier gets the first 16 hex digits of the SHA-256 of its value. An entry may have several hashes, a
     hash several entries; the same pair twice counts once. What the file itself marks as withdrawn or deleted
-    is left out; a file in which nothing else is left gives no list.
+    is left out; a file in which nothing else is left gives an empty list of `algorithm`, and none without it.
 
     `limits` are max_distance in bits and min_quality 0–100 by algorithm; None takes the default. `categories`
     says what a label means. `stale_after` is in days after the file's time; None takes the format's default.

@@ -37,7 +37,11 @@ _MATCH = (
 _COUNTING = (
     select(*media_matches.c[_MATCH])
     .join(cases, cases.c.case_id == media_matches.c.case_id)
-    .where(media_matches.c.media_id == bindparam("media"), cases.c.quarantined_at.is_(None))
+    .where(
+        media_matches.c.media_id == bindparam("media"),
+        cases.c.quarantined_at.is_(None),
+        cases.c.withdrawn_at.is_(None),
+    )
 )
 
 
@@ -71,7 +75,7 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
     for channel_id, message_id, media_id, media_kind, at in sightings:
         found = conn.execute(_COUNTING, {"media": media_id}).mappings().all()
         if not found:
-            continue  # all its entries are in quarantine
+            continue  # all its entries are in quarantine or withdrawn
         key = {"channel_id": channel_id, "message_id": message_id, "media_id": media_id}
         rendition = conn.execute(select(media.c.rendition).where(media.c.media_id == media_id)).scalar_one()
         flag_id = conn.execute(

@@ -27,7 +27,7 @@ from monitor.model import (
     MessageId,
     PendingMedia,
 )
-from monitor.store import flags, quarantine
+from monitor.store import flags, quarantine, withdrawals
 from monitor.store.columns import to_micros
 from monitor.store.engine import executemany, insert, lookup
 from monitor.store.events import Salt
@@ -190,7 +190,17 @@ def _examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined)
 
 def released(conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime) -> int:
     """End an entry's quarantine and raise what it held back; the number of new flags. Raises InputError."""
-    items = quarantine.release(conn, salt, hash_list, entry, operator, at)
+    return _raise_what_was_held(
+        conn, salt, quarantine.release(conn, salt, hash_list, entry, operator, at), at
+    )
+
+
+def listed(conn: Connection, salt: Salt, name: str, entries: Sequence[str], at: datetime) -> int:
+    """Note which entries a list holds; raise what those that are back have matched meanwhile, and count it."""
+    return _raise_what_was_held(conn, salt, withdrawals.stand(conn, salt, name, entries, at), at)
+
+
+def _raise_what_was_held(conn: Connection, salt: Salt, items: Sequence[MediaId], at: datetime) -> int:
     raised = sum(raise_on(conn, salt, media_id, at) for media_id in items)
     flags.complete(conn, items)
     return raised

@@ -320,6 +320,7 @@ cases = _table(
     Column("opened_at", Time, nullable=False),
     Column("quarantined_at", Time),  # the flood guard holds its flags back
     Column("released_at", Time),
+    Column("withdrawn_at", Time),  # its list holds the entry no more
     UniqueConstraint("hash_list", "entry"),
     *map(word, ("hash_list", "entry")),
 )

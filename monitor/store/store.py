@@ -48,6 +48,7 @@ from monitor.store import (
     messages,
     migrate,
     rescans,
+    withdrawals,
 )
 from monitor.store.events import Salt
 from monitor.store.reader import Reader, reading
@@ -216,6 +217,12 @@ class SqlStore:
 
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._write(lists.loaded, self._salt, version, at)
+
+    async def entries_with_cases(self, name: str) -> list[str]:
+        return await self.reader.run(withdrawals.with_cases, name)
+
+    async def entries_listed(self, name: str, listed: Sequence[str], at: datetime) -> int:
+        return await self._write(media.listed, self._salt, name, listed, at)
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         return await self._write(events.handed_in, self._salt, kind, body, at)

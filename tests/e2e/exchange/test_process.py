@@ -272,7 +272,8 @@ async def test_an_entry_withdrawn_at_the_exchange_flags_nothing_any_more(tmp_pat
             async with asyncio.timeout(PATIENCE):
                 while len(await in_force()) < 1:
                     await asyncio.sleep(0.1)
-            bench.news.post(media=bench.world.document(listed))
+            known = bench.world.document(listed)
+            bench.news.post(media=known)
             await flagged(bench, 1)
             server.time_passes()
             server.withdraw(1)
@@ -295,8 +296,8 @@ async def test_an_entry_withdrawn_at_the_exchange_flags_nothing_any_more(tmp_pat
             async with asyncio.timeout(PATIENCE):
                 while len(await in_force()) < 2:
                     await asyncio.sleep(0.1)
-            bench.news.post(media=bench.world.document(listed))
-            bench.news.post(media=bench.world.document(other))
+            for media in (known, bench.world.document(listed), bench.world.document(other)):
+                bench.news.post(media=media)
             await flagged(bench, 2)
             await bench.settled()
             top = bench.news.top
@@ -310,6 +311,7 @@ async def test_an_entry_withdrawn_at_the_exchange_flags_nothing_any_more(tmp_pat
         first, second = await in_force()
         assert first[1:] == (4, 0)
         assert second[1:] == (0, 2)
+        assert await bench.ask(lambda reader: _withdrawn(reader)) == [("ncmec", "42-image1")]
 
 
 async def _lists(reader: Any) -> list[tuple[str, Any, Any]]:
@@ -317,6 +319,14 @@ async def _lists(reader: Any) -> list[tuple[str, Any, Any]]:
         (str(event.body["name"]), event.body["added"], event.body["withdrawn"])
         async for event in reader.events(0)
         if event.type.value == "list_loaded"
+    ]
+
+
+async def _withdrawn(reader: Any) -> list[tuple[str, str]]:
+    return [
+        (str(event.body["hash_list"]), str(event.body["entry"]))
+        async for event in reader.events(0)
+        if event.type.value == "entry_withdrawn"
     ]
 
 

@@ -166,18 +166,29 @@ def test_a_withdrawal_reaches_far_back(tmp_path: Path) -> None:
     assert [int(entry.entry) for entry in found] == [n for n in range(9000) if n % 3]
 
 
-def test_a_file_in_which_all_is_withdrawn_is_no_list_and_no_error(tmp_path: Path) -> None:
+def test_a_file_in_which_all_is_withdrawn_is_an_empty_list_and_no_error(tmp_path: Path) -> None:
     path = written(tmp_path, f"[{te(1)}, {te(1, delete=True)}]")
     assert loaded(path, "threatexchange") == ()
-    with pytest.raises(HashListError, match="every entry of list partner-a is withdrawn"):
-        load_list(
-            path,
-            name="partner-a",
-            format="threatexchange",
-            algorithm=Algorithm.MD5,
-            action=ListAction.FLAG,
-            terms=TERMS,
-        )
+    empty = load_list(
+        path,
+        name="partner-a",
+        format="threatexchange",
+        algorithm=Algorithm.MD5,
+        action=ListAction.FLAG,
+        terms=TERMS,
+    )
+    assert (len(empty), empty.withdrawn, empty.version.count) == (0, 1, 0)
+    assert ListMatcher([empty]).match(MediaHashes((Hash(Algorithm.MD5, bytes(16)),))) == ()
+
+
+def test_a_list_says_which_entries_it_holds(tmp_path: Path) -> None:
+    named = written(tmp_path, f"md5,entry\n{digits(1)},one\n{digits(2)},\n")
+    found = load_list(
+        named, name="a", format="csv", algorithm=Algorithm.MD5, action=ListAction.FLAG, terms=TERMS
+    )
+    derived = found.entry(1)
+    assert found.holds(["one", "two", derived, "0" * 16]) == {"one", derived}
+    assert found.holds([]) == set()
 
 
 def test_a_file_with_nothing_that_can_be_compared_says_what_it_holds(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("opened_at", Int, nullable=False),
         sa.Column("quarantined_at", Int),
         sa.Column("released_at", Int),
+        sa.Column("withdrawn_at", Int),
         sa.PrimaryKeyConstraint("case_id"),
         sa.UniqueConstraint("hash_list", "entry"),
         *map(word, ("hash_list", "entry")),
