@@ -17,17 +17,22 @@ from monitor.matching.pdq import (
     Pixels,
     Transform,
     bits,
+    near_median,
     transform_of,
     transform_of_samples,
     ways,
 )
 from monitor.matching.picture import MAX_PIXELS, MAX_SIDE, decode, formats
-from monitor.matching.plane import Plane, samples_of
+from monitor.matching.plane import Plane, Samples, samples_of
 from monitor.matching.scaled import grey_plane, jpeg_plane, stands_for
 from monitor.matching.small import dhash, phash
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+MANY_NEAR = 6
+"""So many of the 256 coefficients beside the median, and luma's rounding may turn a few bits: one picture in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,22 @@ def hash_image(
     `width` and `height` say for what the hashes stand.
 
     The hashes are pdqhash's and imagehash's, bit for bit, but for large JPEGs, which are decoded at a smaller
-    scale (PDQ: less than a bit off on average, 6 at most where its quality is 50 and more), and renditions.
+    scale (PDQ: less than a bit off on average, 4 at most where its quality is 50 and more), and renditions.
 
     Raises MediaUndecodable; ValueError when `original_size` is not within 1 and MAX_SIDE.
     """
     seen = _seen(data, original_size, max_pixels)
-    return _of_plane(seen) if isinstance(seen, Plane) else _of_whole(seen)
+    if not isinstance(seen, Plane):
+        return _of_whole(seen)
+    samples, transform = _of_plane(seen, data, original_size, max_pixels)
+    return ImageHashes(
+        pdq=bits(transform.coefficients),
+        pdq_quality=transform.quality,
+        phash=phash(samples.phash),
+        dhash=dhash(samples.dhash),
+        width=seen.across.length,
+        height=seen.down.length,
+    )
 
 
 def hash_frames(
@@ -102,7 +117,7 @@ def dihedral_pdq(
     """
     seen = _seen(data, original_size, max_pixels)
     if isinstance(seen, Plane):
-        transform = _plane_transform(seen, samples_of(seen).pdq)
+        _, transform = _of_plane(seen, data, original_size, max_pixels)
     else:
         transform = _whole_transform(seen, turned=True)
     return tuple(bits(way) for way in ways(transform.coefficients))
@@ -146,17 +161,18 @@ def _seen(data: bytes, original: tuple[int, int] | None, max_pixels: int) -> "Pl
     return image
 
 
-def _of_plane(plane: Plane) -> ImageHashes:
+def _of_plane(
+    plane: Plane, data: bytes, original: tuple[int, int] | None, max_pixels: int
+) -> tuple[Samples, Transform]:
+    """What the hashes are read from; `data` is looked at again where the plane's rounding would decide."""
     samples = samples_of(plane)
     transform = _plane_transform(plane, samples.pdq)
-    return ImageHashes(
-        pdq=bits(transform.coefficients),
-        pdq_quality=transform.quality,
-        phash=phash(samples.phash),
-        dhash=dhash(samples.dhash),
-        width=plane.across.length,
-        height=plane.down.length,
-    )
+    if near_median(transform.coefficients) >= MANY_NEAR:
+        with contextlib.suppress(MediaUndecodable):
+            if fine := jpeg_plane(data, original, max_pixels=max_pixels, finely=True):
+                samples = samples_of(fine)
+                transform = _plane_transform(fine, samples.pdq)
+    return samples, transform
 
 
 def _plane_transform(plane: Plane, samples: Floats) -> Transform:

@@ -22,6 +22,8 @@ Pixels = npt.NDArray[np.uint8]
 Rows = Callable[[int, int], Pixels]
 """Gives rows [start, stop) of a picture as uint8 (stop - start, width, 3), RGB."""
 
+ROUNDING = 0.25
+"""Of a coefficient: what comes of rounding each value of a coarse plane of luma to a whole number."""
 SAMPLES = 64
 """On a side: how many blurred values PDQ takes from a picture."""
 LEAST_SIDE = 5
@@ -102,6 +104,13 @@ def bits(coefficients: Floats) -> bytes:
     """The 256 bits: each coefficient against the median (the 128th of 256)."""
     median = np.partition(coefficients, 127, axis=None)[127]
     return np.packbits((coefficients > median).ravel()[::-1]).tobytes()
+
+
+def near_median(coefficients: Floats) -> int:
+    """How many coefficients, the median itself among them, are no further from it than luma's rounding at a smaller
+    scale moves them."""
+    median = np.partition(coefficients, 127, axis=None)[127]
+    return int(np.count_nonzero(np.abs(coefficients - median) <= ROUNDING))
 
 
 def ways(coefficients: Floats) -> tuple[Floats, ...]:

@@ -45,9 +45,9 @@ class Axis(NamedTuple):
 
 
 class Plane(NamedTuple):
-    """Luma of a whole, upright picture at fewer points: uint8 (down.points, across.points)."""
+    """Luma of a whole, upright picture at fewer points: uint8 or float32 (down.points, across.points)."""
 
-    values: Pixels
+    values: Pixels | Floats
     down: Axis
     across: Axis
 
@@ -66,7 +66,7 @@ class Samples(NamedTuple):
 def samples_of(plane: Plane) -> Samples:
     """The values of the whole picture, from one product."""
     down, across = _weights(plane.down, DHASH_ROWS), _weights(plane.across, DHASH_COLUMNS)
-    values = plane.values.astype(np.float32)
+    values = plane.values.astype(np.float32, copy=False)
     pdq, phash, dhash = (
         _weighed(_weighed(values, rows).T, columns).T for rows, columns in zip(down, across, strict=True)
     )

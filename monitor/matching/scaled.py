@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitor.matching.pdq import Floats, Pixels
 from monitor.matching.picture import opened, orientation_of
 from monitor.matching.plane import LONGEST, Axis, Plane
 
@@ -16,17 +17,26 @@ if TYPE_CHECKING:
 
 ENOUGH = 180
 """Values along the shorter side of a plane, at least, when a picture is decoded at a smaller scale. From there on
-PDQ is on average a bit or less from the whole picture's, and 6 at most; with 150 it is 2.5 and 8. Of pictures
+PDQ is on average a bit or less from the whole picture's, and 6 at most (4 where what is too near to tell is
+read finely); with 150 it is 2.5 and 8. Of pictures
 of quality 50 and more."""
 
 _SCALES = (8, 4, 2)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""The shares of red, green and blue."""
 
 
-def jpeg_plane(data: bytes, original: tuple[int, int] | None, *, max_pixels: int) -> Plane | None:
+def jpeg_plane(
+    data: bytes, original: tuple[int, int] | None, *, max_pixels: int, finely: bool = False
+) -> Plane | None:
     """A JPEG's luma at the smallest scale that is enough, standing for `original` (see `stands_for`).
 
-    None when it has to be decoded whole: another format or colour model, one that is too small to be scaled,
-    one that is far longer than high. Raises MediaUndecodable; what cannot be scaled may still be decoded whole.
+    `finely`: made of its colours, which takes half a millisecond more. Luma as it is stored comes rounded to whole
+    numbers; of three colours, each rounded by itself, the rounding is half as large.
+
+    None when it has no colours to be read finely, or has to be decoded whole: another format or colour model, one
+    that is too small to be scaled, one that is far longer than high. Raises MediaUndecodable; what cannot be scaled
+    may still be decoded whole.
     """
     from PIL.JpegImagePlugin import JpegImageFile
 
@@ -41,11 +51,14 @@ def jpeg_plane(data: bytes, original: tuple[int, int] | None, *, max_pixels: int
             original = None
         if (scale == 1 and original is None) or -(-max(width, height) // scale) > LONGEST:
             return None
-        image.draft("L", (width // scale, height // scale))
+        if finely and image.mode == "L":
+            return None
+        image.draft("RGB" if finely else "L", (width // scale, height // scale))
         # In one piece: where one ends within a row of blocks, the decoder begins that row again.
         image.decodermaxblock = len(data)
         image.load()
-        return _plane(np.asarray(image), upright, scale, orientation, original or upright)
+        values = np.asarray(image)
+        return _plane(values @ LUMA if finely else values, upright, scale, orientation, original or upright)
 
 
 def grey_plane(image: "Image.Image", original: tuple[int, int]) -> Plane:
@@ -70,7 +83,7 @@ def stands_for(original: tuple[int, int] | None, rendition: tuple[int, int]) -> 
 
 
 def _plane(
-    values: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]",
+    values: Pixels | Floats,
     upright: tuple[int, int],
     scale: int,
     orientation: int,

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from monitor.errors import MediaUndecodable
-from monitor.matching import MAX_SIDE, hash_image
+from monitor.matching import MAX_SIDE, dihedral_pdq, hash_image
 from monitor.matching.pdq import bands
 from monitor.matching.plane import Axis, _weighed, _weights
 from monitor.matching.scaled import ENOUGH, jpeg_plane, stands_for
@@ -84,6 +84,15 @@ def test_however_it_is_coded(options: dict[str, Any]) -> None:
         data = jpeg(image, **options)
         assert jpeg_plane(data, None, max_pixels=10**8) is not None
         assert bits_apart(hash_image(data).pdq, of(whole(data)).value) <= 6
+
+
+def test_what_luma_cannot_tell_is_read_of_the_colours() -> None:
+    # Seven of this picture's coefficients lie beside the median: whole numbers of luma turn two bits.
+    data = jpeg(big(51))
+    assert bits_apart(hash_image(data).pdq, of(whole(data)).value) == 0
+    assert dihedral_pdq(data)[0] == hash_image(data).pdq
+    grey = jpeg(big(51).convert("L"))
+    assert bits_apart(hash_image(grey).pdq, of(whole(grey)).value) <= 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
