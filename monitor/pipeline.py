@@ -133,6 +133,10 @@ class Recorder:
                 done.set_result(None)
 
 
+UNSETTLED = 32
+"""Outcomes of one account that the store may still have to take."""
+
+
 @dataclass(slots=True)
 class Examiner:
     """Fetches what waits, hashes it, compares it and settles it; one for each account."""
@@ -147,6 +151,7 @@ class Examiner:
     channels: Callable[[], Sequence[ChannelId]]
     _mine: set[MediaId] = field(default_factory=set)
     _aside: dict[MediaId, int] = field(default_factory=dict)
+    _unsettled: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNSETTLED))
 
     async def run(self) -> None:
         """Work until cancelled. Raises what ends the connection: SourceUnavailable, SessionRevoked."""
@@ -185,7 +190,7 @@ class Examiner:
         while True:
             item = await queue.get()
             try:
-                flags = await self.store.examined(await self.examine(item))
+                outcome = await self.examine(item)
             except FloodWait as e:
                 # It stays pending in the store; this worker alone waits.
                 log.warning("media is paused by the platform", extra={"seconds": e.seconds})
@@ -202,12 +207,21 @@ class Examiner:
                 )
                 tasks.create_task(self._leave(item.media_id, pause), name=f"aside:{item.media_id}")
             else:
-                if flags:
-                    log.info("flag raised", extra={"media": item.media_id, "flags": flags})
-                self._aside.pop(item.media_id, None)
-                self._mine.discard(item.media_id)
-                self.fetching.settle(item.media_id)
-                self.wake.set()
+                # The next item does not wait for the disk: outcomes that come together are kept together.
+                await self._unsettled.acquire()
+                tasks.create_task(self._settle(outcome), name=f"settle:{item.media_id}")
+
+    async def _settle(self, outcome: Examined) -> None:
+        try:
+            flags = await self.store.examined(outcome)
+        finally:
+            self._unsettled.release()
+        if flags:
+            log.info("flag raised", extra={"media": outcome.media_id, "flags": flags})
+        self._aside.pop(outcome.media_id, None)
+        self._mine.discard(outcome.media_id)
+        self.fetching.settle(outcome.media_id)
+        self.wake.set()
 
     async def _leave(self, media_id: MediaId, pause: float) -> None:
         await asyncio.sleep(pause)

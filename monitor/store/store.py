@@ -56,6 +56,8 @@ from monitor.store.reader import Reader, reading
 P = ParamSpec("P")
 T = TypeVar("T")
 
+GATHER = 0.01
+"""Seconds in which further outcomes may join the first one's transaction."""
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process that writes."""
 FLOOD_GUARD = 100
@@ -196,6 +198,7 @@ class SqlStore:
             return media.settle(conn, self._salt, self._flood_guard, [outcome for outcome, _ in group])
 
         try:
+            await asyncio.sleep(GATHER)
             raised = await self._transaction(settle)
         except BaseException as e:
             failed = group or self._outcomes.copy()
