@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import groupby
 
-from monitor.model import Authorization, CaseId, Category, ChannelId, OperatorDetails, Sighting
+from monitor.model import Authorization, Basis, CaseId, Category, ChannelId, OperatorDetails, Sighting
 from monitor.reporting.notices.words import BASIS, BASIS_KOREAN, KIND_KOREAN
 
 KST = timezone(timedelta(hours=9))
@@ -78,10 +78,11 @@ def plain_details(details: OperatorDetails | None) -> OperatorDetails:
     """The operator's details, each on one line; what is empty is absent."""
     found = details or OperatorDetails()
     return OperatorDetails(
-        *(
-            value and (plain(value) or None)
-            for value in (found.organisation, found.address, found.contact_name, found.email, found.phone)
-        ),
+        organisation=_told(found.organisation),
+        address=_told(found.address),
+        contact_name=_told(found.contact_name),
+        email=_told(found.email),
+        phone=_told(found.phone),
         language=found.language,
     )
 
@@ -129,7 +130,15 @@ def category_of(sightings: Sequence[Sighting]) -> Category | None:
 
 
 def _key(s: Sighting) -> tuple[str, ...]:
-    return (s.hash_list, s.entry, s.list_version, s.algorithm.value, f"{s.threshold:04}", s.licensor, s.list_reference)
+    return (
+        s.hash_list,
+        s.entry,
+        s.list_version,
+        s.algorithm.value,
+        f"{s.threshold:04}",
+        s.licensor,
+        s.list_reference,
+    )
 
 
 def _closest(sightings: Sequence[Sighting]) -> Iterable[Sighting]:
@@ -160,10 +169,19 @@ def _item(number: int, s: Sighting, particulars: Particulars) -> Item:
         distance=s.distance,
         quality=s.quality,
         error_bound=s.error_bound,
-        watched_under=authorization and f"{BASIS[authorization.basis]} ({plain(authorization.reference)})",
-        watched_under_korean=authorization
-        and f"{BASIS_KOREAN[authorization.basis]} ({plain(authorization.reference)})",
+        watched_under=_basis(authorization, BASIS),
+        watched_under_korean=_basis(authorization, BASIS_KOREAN),
     )
+
+
+def _told(value: str | None) -> str | None:
+    return plain(value or "") or None
+
+
+def _basis(authorization: Authorization | None, words: Mapping[Basis, str]) -> str | None:
+    if authorization is None:
+        return None
+    return f"{words[authorization.basis]} ({plain(authorization.reference)})"
 
 
 def _group(s: Sighting, items: tuple[Item, ...]) -> Group:

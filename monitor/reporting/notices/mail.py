@@ -25,7 +25,7 @@ def eml(notice: Notice, sender: str | None = None) -> bytes:
 def message(notice: Notice, sender: str | None = None, *, draft: bool) -> EmailMessage:
     """The notice as a message. `draft` adds X-Unsent: 1."""
     made = EmailMessage(policy=SMTP)
-    address = sender or (notice.sender and notice.sender.email)
+    address = sender or (notice.sender.email if notice.sender else None)
     if notice.sender is not None and address:
         made["From"] = Address(_name(notice.sender.organisation), addr_spec=_checked(address))
     if notice.recipient is not None and notice.recipient.email:

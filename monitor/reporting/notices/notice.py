@@ -65,9 +65,9 @@ def render(
     templates: Templates,
 ) -> Notice:
     """The notice of a route. Raises InputError naming all that is missing, or the template that is broken."""
-    if lacks := missing(route, details, sightings, category):
+    lacks = missing(route, details, sightings, category)
+    if lacks or category is None:
         raise InputError("\n".join(f"{route}: {what}" for what in lacks))
-    assert category is not None
     if recipient is not None:
         _fits(recipient, route, category)
     anonymous = category in REQUIREMENTS[route].anonymous
@@ -115,16 +115,16 @@ def information_sheet(register: Register, language: str, made_at: datetime, temp
 
 def _fits(recipient: Recipient, route: Route, category: Category) -> None:
     if recipient.route is not route and route is not Route.GENERIC:
-        raise InputError(f"{recipient.id}: takes {recipient.route or 'no reports'}, not {route}; name another")
+        raise InputError(
+            f"{recipient.id}: takes {recipient.route or 'no reports'}, not {route}; name another"
+        )
     if not recipient.takes(category):
         raise InputError(
             f"{recipient.id}: takes {', '.join(sorted(recipient.categories))}, not {category}; name another"
         )
 
 
-def _facts(
-    sightings: Sequence[Sighting], category: Category, particulars: Particulars
-) -> Mapping[str, object] | dict[str, object]:
+def _facts(sightings: Sequence[Sighting], category: Category, particulars: Particulars) -> dict[str, object]:
     """What every template is given. No hash is among it, and nothing that could show what a file holds."""
     found = groups(sightings, particulars)
     items = [item for group in found for item in group.items]

@@ -110,8 +110,8 @@ def _read(text: str, name: str, under: Register | None) -> Register:
         raise InputError(f"{name}: not valid TOML: {e}") from None
     if unknown := sorted(data.keys() - {"dated", "recipient"}):
         raise InputError(f"{name}: {unknown[0]}: unknown key; there are dated and [[recipient]]")
-    dated = data.get("dated") or (under and under.dated)
-    if not _is_day(dated):
+    dated = data.get("dated", under.dated if under else None)
+    if not isinstance(dated, date) or isinstance(dated, datetime):
         raise InputError(f"{name}: dated: is missing or no day; write for example dated = 2026-11-22")
     entries = data.get("recipient", [])
     if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
@@ -136,7 +136,7 @@ def _entry(entry: Mapping[str, Any], where: str, base: Recipient | None) -> Reci
         raise InputError(f"{where}: {unknown[0]}: unknown key; there are {', '.join(sorted(names))}")
     if base is None and (missing := [key for key in _NEEDED if not entry.get(key)]):
         raise InputError(f"{where}: {missing[0]}: is missing")
-    values = {key: _value(key, value, where) for key, value in entry.items()}
+    values: dict[str, Any] = {key: _value(key, value, where) for key, value in entry.items()}
     return replace(base, **values) if base else Recipient(**values)
 
 
@@ -149,7 +149,9 @@ def _value(key: str, value: object, where: str) -> object:
     if key in ("languages", "categories"):
         if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise InputError(f'{where}: {key}: is no list of words; write for example ["en"]')
-        return tuple(value) if key == "languages" else frozenset(_member(Category, v, key, where) for v in value)
+        return (
+            tuple(value) if key == "languages" else frozenset(_member(Category, v, key, where) for v in value)
+        )
     if not isinstance(value, str) or not value.strip() or len(value) > 2000:
         raise InputError(f"{where}: {key}: is no text, empty, or longer than 2,000 characters")
     if key == "route":

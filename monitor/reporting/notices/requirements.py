@@ -82,7 +82,7 @@ def missing(
     """What keeps a notice from being rendered, one sentence each; empty when nothing does."""
     found = REQUIREMENTS.get(route)
     if found is None:
-        return [f"{route}: has no notice; the report is sent in the app"]
+        return ["there is no notice on this route; the report is sent in the app"]
     return [
         *_category(route, found, sightings, category),
         *_details(found, details, category),
@@ -108,9 +108,7 @@ def _category(
     return said
 
 
-def _details(
-    found: Requirements, details: OperatorDetails | None, category: Category | None
-) -> list[str]:
+def _details(found: Requirements, details: OperatorDetails | None, category: Category | None) -> list[str]:
     details = details or OperatorDetails()
     return [
         f"operator_details.{need.field}: needed by {need.why}"

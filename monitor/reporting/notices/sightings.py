@@ -1,11 +1,13 @@
 """Sightings from a file: one JSON object a line, with the fields of `Sighting`."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.errors import InputError
 from monitor.model import (
@@ -20,6 +22,7 @@ from monitor.model import (
     Sighting,
 )
 
+Word = TypeVar("Word", bound=StrEnum)
 _NAMES = tuple(f.name for f in fields(Sighting))
 _OPTIONAL = frozenset({"username", "mime", "size", "quality", "error_bound", "rendition", "category"})
 
@@ -65,7 +68,9 @@ def _sighting(line: str, where: str) -> Sighting:
         threshold=read.number("threshold"),
         quality=read.maybe("quality"),
         error_bound=read.maybe("error_bound"),
-        rendition=read.word("rendition", r"[A-Za-z0-9._:-]{1,64}") if row.get("rendition") is not None else None,
+        rendition=read.word("rendition", r"[A-Za-z0-9._:-]{1,64}")
+        if row.get("rendition") is not None
+        else None,
         category=read.member("category", Category) if row.get("category") is not None else None,
         licensor=read.text("licensor"),
         list_reference=read.text("list_reference"),
@@ -95,8 +100,6 @@ class _Row:
         return value
 
     def word(self, name: str, pattern: str) -> str:
-        import re
-
         value = self._row[name]
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise self._wrong(name, "is not of its form")
@@ -111,7 +114,7 @@ class _Row:
             raise self._wrong(name, "has no time zone; write for example 2026-11-01T12:00:00Z")
         return value
 
-    def member(self, name: str, kind: type[Any]) -> Any:
+    def member(self, name: str, kind: type[Word]) -> Word:
         try:
             return kind(self._row[name])
         except ValueError:
