@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import groupby
 
 from monitor.model import Authorization, Basis, CaseId, Category, ChannelId, OperatorDetails, Sighting
-from monitor.reporting.notices.words import BASIS, BASIS_KOREAN, KIND_KOREAN
+from monitor.reporting.notices.words import ALGORITHM, BASIS, BASIS_KOREAN, KIND_KOREAN
 
 KST = timezone(timedelta(hours=9))
 """Korea's time: nine hours before UTC, without summer time since 1988."""
@@ -165,7 +165,7 @@ def _item(number: int, s: Sighting, particulars: Particulars) -> Item:
         flagged=utc(s.flagged_at),
         flagged_kst=kst(s.flagged_at),
         kind=plain(", ".join([s.media_kind.value, *details])),
-        kind_korean=plain(", ".join([KIND_KOREAN.get(s.media_kind, s.media_kind.value), *details])),
+        kind_korean=KIND_KOREAN.get(s.media_kind, s.media_kind.value),
         distance=s.distance,
         quality=s.quality,
         error_bound=s.error_bound,
@@ -191,7 +191,7 @@ def _group(s: Sighting, items: tuple[Item, ...]) -> Group:
         licensor=plain(s.licensor),
         list_reference=plain(s.list_reference),
         entry=plain(s.entry),
-        algorithm=s.algorithm.value.upper(),
+        algorithm=ALGORITHM.get(s.algorithm, s.algorithm.value),
         exact=s.algorithm.exact,
         threshold=s.threshold,
         bits=s.algorithm.size * 8,

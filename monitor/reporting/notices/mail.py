@@ -19,7 +19,7 @@ def eml(notice: Notice, sender: str | None = None) -> bytes:
     From is `sender`, or the operator's address; it is left out where the notice does not tell who sends it,
     as To is where the recipient takes no mail. Raises InputError for what is no address.
     """
-    return message(notice, sender, draft=True).as_bytes()
+    return encoded(message(notice, sender, draft=True))
 
 
 def message(notice: Notice, sender: str | None = None, *, draft: bool) -> EmailMessage:
@@ -30,7 +30,7 @@ def message(notice: Notice, sender: str | None = None, *, draft: bool) -> EmailM
         made["From"] = Address(_name(notice.sender.organisation), addr_spec=_checked(address))
     if notice.recipient is not None and notice.recipient.email:
         made["To"] = Address(addr_spec=_checked(notice.recipient.email))
-    made["Subject"] = notice.title
+    made["Subject"] = _unencoded(notice.title)
     made["Date"] = format_datetime(notice.made_at)
     made["Message-ID"] = message_id(notice, address)
     if draft:
@@ -41,6 +41,16 @@ def message(notice: Notice, sender: str | None = None, *, draft: bool) -> EmailM
     # Not in base64's alphabet, so that it cannot stand in a part; and not random, so that the bytes are the same.
     made.set_boundary(f"=_{notice.sha256[:40]}")
     return made
+
+
+def encoded(mail: EmailMessage) -> bytes:
+    """The message as bytes, with CRLF line ends. Raises InputError when it would have other headers than were set."""
+    data = mail.as_bytes()
+    head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    names = [line.partition(b":")[0].decode("ascii", "replace") for line in head.split(b"\r\n")]
+    if names != mail.keys():
+        raise InputError("a name or a title cannot stand in a mail's header; see operator_details")
+    return data
 
 
 def message_id(notice: Notice, address: str | None) -> str:
@@ -56,4 +66,9 @@ def _checked(address: str) -> str:
 
 
 def _name(organisation: str | None) -> str:
-    return (organisation or "")[:LONGEST_NAME]
+    return _unencoded(organisation or "")[:LONGEST_NAME]
+
+
+def _unencoded(text: str) -> str:
+    """A text in which nothing is an encoded word (RFC 2047): the library would decode it, line breaks and all."""
+    return text.replace("=?", "= ?")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.errors import ConfigError, InputError, MailRefused, MailUnavailable, MailUncertain
-from monitor.reporting.notices.mail import message
+from monitor.reporting.notices.mail import encoded, message
 from monitor.reporting.notices.notice import Notice
 
 FIRST_PERMANENT = 500
@@ -70,7 +70,7 @@ async def send(notice: Notice, server: MailServer, approval: Approval) -> Sent:
     if notice.sender is None or not sender:
         raise InputError("the notice leaves out who sends it; hand it over without a mail")
     mail = message(notice, sender, draft=False)
-    await asyncio.to_thread(_deliver, server, sender, notice.recipient.email, mail.as_bytes())
+    await asyncio.to_thread(_deliver, server, sender, notice.recipient.email, encoded(mail))
     return Sent(str(mail["Message-ID"]), notice.recipient.email, notice.sha256)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from monitor.model import Basis, Category, MediaKind
+from monitor.model import Algorithm, Basis, Category, MediaKind
 
 ENGLISH: Mapping[Category, str] = {
     Category.CHILD: "child sexual abuse material",
@@ -46,6 +46,15 @@ BASIS_KOREAN: Mapping[Basis, str] = {
     Basis.ETHICS_APPROVAL: "연구윤리심의 승인",
     Basis.STATUTORY_MANDATE: "법령상 권한",
     Basis.CONTRACT: "계약",
+}
+
+ALGORITHM: Mapping[Algorithm, str] = {
+    Algorithm.MD5: "MD5",
+    Algorithm.SHA1: "SHA-1",
+    Algorithm.SHA256: "SHA-256",
+    Algorithm.PDQ: "PDQ",
+    Algorithm.PHASH: "pHash",
+    Algorithm.DHASH: "dHash",
 }
 
 KIND_KOREAN: Mapping[MediaKind, str] = {
