@@ -72,7 +72,9 @@ async def serving(pem: Path, inbox: Inbox, security: str) -> AsyncIterator[Inbox
         talks.add(task)
         try:
             # A client that does not trust us ends the handshake, and that is its right.
-            with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
+            with contextlib.suppress(
+                ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError
+            ):
                 await _Talk(reader, writer, inbox, context, secure=security == "tls").run()
         finally:
             talks.discard(task)
