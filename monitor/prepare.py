@@ -3,6 +3,7 @@
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from monitor.config import Config, HashListEntry
 from monitor.errors import ConfigError
@@ -11,6 +12,9 @@ from monitor.model import Algorithm
 from monitor.secrets import read_private
 from monitor.telegram.client import Credentials, Endpoint
 from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
+
+if TYPE_CHECKING:
+    from monitor.reporting.notices import MailServer
 
 
 def now() -> datetime:
@@ -99,6 +103,34 @@ def read_list(config: Config, entry: HashListEntry) -> HashList:
         terms=entry.terms.value(),
         max_distance=limit.max_distance if limit else 0,
         min_quality=limit.min_quality if limit else 0,
+    )
+
+
+def mail_server(config: Config) -> "MailServer":
+    """The server that takes approved notices.
+
+    Raises ConfigError when none is declared, or its secret cannot be read.
+    """
+    # Not at the top: what collects and records has no use for it.
+    from monitor.reporting.notices import MailServer
+
+    smtp = config.smtp
+    if smtp is None:
+        raise ConfigError(
+            f"{config.path}: smtp: is not declared; without it notices are handed over by people"
+        )
+    password = (
+        smtp.password.read(config.path.parent, f"{config.path}: smtp.password") if smtp.password else None
+    )
+    return MailServer(
+        smtp.host,
+        smtp.port,
+        smtp.security,
+        smtp.username,
+        password,
+        smtp.sender,
+        config.resolve(smtp.ca_file) if smtp.ca_file else None,
+        smtp.timeout.total_seconds(),
     )
 
 

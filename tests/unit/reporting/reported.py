@@ -1,6 +1,7 @@
 """Made-up sightings, operators and cases, and every notice that the golden files hold."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,6 +123,18 @@ def sightings(category: Category = Category.CHILD, count: int = 3) -> tuple[Sigh
         for n in range(4, count + 1)
     ]
     return tuple(replace(s, category=category) for s in (*first, *more))
+
+
+def json_lines(found: Iterable[Sighting]) -> str:
+    """Sightings as `monitor notice render --sightings` reads them."""
+    rows = (
+        json.dumps(
+            {name: getattr(sighting, name) for name in sighting.__slots__},
+            default=lambda value: value.isoformat(),
+        )
+        for sighting in found
+    )
+    return "".join(f"{row}\n" for row in rows)
 
 
 def notice(

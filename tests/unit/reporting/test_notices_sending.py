@@ -135,7 +135,12 @@ async def test_a_notice_without_a_sender_is_not_mailed_even_to_a_recipient_with_
     [
         ("GREETING", "554 go away, spammer", MailRefused, "the connection .SMTP 554"),
         ("GREETING", "421 busy", MailUnavailable, "the connection .SMTP 421"),
-        ("AUTH", "535 no", MailRefused, "the sign-in; see smtp.username and smtp.password .SMTP 535"),
+        (
+            "AUTH",
+            "535 wrong words",
+            MailRefused,
+            "the sign-in; see smtp.username and smtp.password .SMTP 535",
+        ),
         ("AUTH", "454 later", MailUnavailable, "the sign-in.* .SMTP 454"),
         ("MAIL", "550 not you", MailRefused, "the sender .SMTP 550"),
         ("RCPT", "550 no such mailbox stopCA@telegram.org", MailRefused, "the recipient .SMTP 550"),
