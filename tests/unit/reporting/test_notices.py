@@ -243,6 +243,14 @@ def test_groups_part_what_was_compared_differently() -> None:
     ]
 
 
+def test_within_an_entry_posts_stand_in_the_order_of_their_times() -> None:
+    closer = replace(
+        LATER, message_id=MessageId(150), distance=1, posted_at=LATER.posted_at + timedelta(hours=1)
+    )
+    (group,) = groups((closer, LATER, PHOTO), PARTICULARS)
+    assert [item.message for item in group.items] == [120, 140, 150]
+
+
 def test_times_are_told_in_utc_whatever_zone_they_come_in() -> None:
     moment = datetime.fromisoformat("2026-03-29T03:30:00+02:00")
     assert utc(moment) == "2026-03-29 01:30:00 UTC"
