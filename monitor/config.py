@@ -27,6 +27,7 @@ from monitor.errors import ConfigError
 from monitor.model import (
     FETCHED_KINDS,
     IDENTIFIER,
+    MAILBOX,
     USERNAME,
     Algorithm,
     Authorization,
@@ -39,6 +40,7 @@ from monitor.model import (
     Declaration,
     ListAction,
     MediaKind,
+    OperatorDetails,
     Provenance,
     Terms,
 )
@@ -466,6 +468,59 @@ class Media(Section):
     video: Video = Video()
 
 
+def _mailbox(value: str) -> str:
+    if not MAILBOX.fullmatch(value):
+        raise ValueError("is not a mail address; write for example reports@example.org")
+    return value
+
+
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+
+
+class Operator(Section):
+    """Who reports, as notices name them. Each route says what of it is needed: monitor notice list."""
+
+    organisation: Words | None = None
+    address: Words | None = None
+    contact_name: Words | None = None
+    email: Mailbox | None = None
+    phone: Annotated[str, Field(pattern=r"^\+?[0-9][0-9 ()./-]{1,39}$")] | None = None
+    language: Literal["en", "ko"] = "en"
+
+    def value(self) -> OperatorDetails:
+        """The details as they travel."""
+        return OperatorDetails(**self.model_dump())
+
+
+class Notices(Section):
+    """What of one's own replaces ours: a folder of templates, a register of recipients."""
+
+    templates: Path | None = None
+    recipients: Path | None = None
+
+
+class Smtp(Section):
+    """A server that takes mail. `sender` is operator_details.email unless named; `ca_file` a PEM file of
+    certificate authorities, for a server of one's own."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")]
+    port: Annotated[int, Field(gt=0, lt=65536)] = 587
+    security: Literal["starttls", "tls"] = "starttls"
+    username: Words | None = None
+    password: Secret | None = None
+    sender: Mailbox | None = None
+    ca_file: Path | None = None
+    timeout: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=10))] = timedelta(
+        seconds=60
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> "Smtp":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together; name both or neither")
+        return self
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -473,6 +528,9 @@ class Config(Section):
     state_dir: Path = Path("state")
     store: Annotated[str, Field(pattern=r"^(sqlite|postgresql://.+)$")] = "sqlite"
     operator: Name = "operator"
+    operator_details: Operator | None = None
+    notices: Notices = Notices()
+    smtp: Smtp | None = None
     pseudonym_key: KeyFile = KeyFile(file=Path("pseudonym.key"))
     session_key: Secret | None = None
     legal: Legal | None = None

@@ -7,10 +7,11 @@ MonitorError
 │                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
 ├ RetryableError  FloodWait(seconds) and its PeerFlood, BudgetSpent;
-│                 SourceUnavailable, MediaUnavailable, StoreBusy             back off
+│                 SourceUnavailable, MediaUnavailable, StoreBusy,
+│                 MailUnavailable                                            back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
-│                 StoreUnavailable, NoNetwork                                exit 3
+│                 StoreUnavailable, NoNetwork, MailRefused, MailUncertain    exit 3
 └ VerificationError                                  exit 4
 
 A message of ours says what is wrong, where, and what to do; it never quotes a foreign exception's text,
@@ -131,6 +132,10 @@ class StoreBusy(RetryableError):
     """The store is locked by another process."""
 
 
+class MailUnavailable(RetryableError):
+    """The mail server cannot be reached, or asks to come again; the mail was surely not sent."""
+
+
 class HashListError(MonitorError):
     """A hash list, or its new version, is refused as a whole."""
 
@@ -159,6 +164,14 @@ class StoreUnavailable(FatalError):
 
 class NoNetwork(FatalError):
     """A command that runs once cannot reach the platform."""
+
+
+class MailRefused(FatalError):
+    """The mail server does not take the mail, and will not; it was surely not sent."""
+
+
+class MailUncertain(FatalError):
+    """The connection ended while the mail was handed over: nobody can tell whether it was sent."""
 
 
 class VerificationError(MonitorError):

@@ -24,6 +24,11 @@ IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 """What entry, list and account names are made of."""
 USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
 """A public username, as the platform allows it."""
+MAILBOX = re.compile(
+    r"(?=.{3,254}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
+    r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+"
+)
+"""A mail address in RFC 5322's plain form: ASCII, without display name, quotes or comment."""
 
 
 class Algorithm(enum.StrEnum):
@@ -841,6 +846,18 @@ class Sighting:
     category: Category | None
     licensor: str
     list_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDetails:
+    """Who reports, as notices name them. `language` (en or ko) is that of sheets which exist in several."""
+
+    organisation: str | None = None
+    address: str | None = None
+    contact_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    language: str = "en"
 
 
 # -- events ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor import exchange_lists
 from monitor.config import Config, Films, HashListEntry, Perceptual
@@ -14,6 +15,9 @@ from monitor.model import Algorithm
 from monitor.secrets import read_private, sealing_key
 from monitor.telegram.client import Credentials, Endpoint
 from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
+
+if TYPE_CHECKING:
+    from monitor.reporting.notices import MailServer
 
 
 def now() -> datetime:
@@ -151,6 +155,34 @@ def film_rule(config: Config) -> FilmRule:
     """When a film matches."""
     rule = config.matching.vpdq
     return FilmRule(rule.min_query_share, rule.min_list_share, rule.picture_frames)
+
+
+def mail_server(config: Config) -> "MailServer":
+    """The server that takes approved notices.
+
+    Raises ConfigError when none is declared, or its secret cannot be read.
+    """
+    # Not at the top: what collects and records has no use for it.
+    from monitor.reporting.notices import MailServer
+
+    smtp = config.smtp
+    if smtp is None:
+        raise ConfigError(
+            f"{config.path}: smtp: is not declared; without it notices are handed over by people"
+        )
+    password = (
+        smtp.password.read(config.path.parent, f"{config.path}: smtp.password") if smtp.password else None
+    )
+    return MailServer(
+        smtp.host,
+        smtp.port,
+        smtp.security,
+        smtp.username,
+        password,
+        smtp.sender,
+        config.resolve(smtp.ca_file) if smtp.ca_file else None,
+        smtp.timeout.total_seconds(),
+    )
 
 
 def private_state(config: Config) -> None:

@@ -89,6 +89,8 @@ def _local(config: "Config") -> Iterator[Finding]:
     yield from _confinement(config)
     yield from _legal(config)
     yield from _authorizations(config)
+    if config.operator_details is not None:
+        yield from _notices(config)
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
@@ -134,6 +136,29 @@ def _legal(config: "Config") -> Iterator[Finding]:
         yield Finding("legal", "ok", "not needed against a test data centre")
     else:
         yield Finding("legal", "warning", "no statement: no media is fetched, only metadata is recorded")
+
+
+def _notices(config: "Config") -> Iterator[Finding]:
+    """What notices are made with, for an operator who reports."""
+    from monitor import prepare
+    from monitor.errors import MonitorError
+    from monitor.reporting.notices import Templates, load_register, stale
+
+    folder, file = config.notices.templates, config.notices.recipients
+    read = functools.partial(Templates, config.resolve(folder) if folder else None)
+    yield _try("notices", "every template is in order", read)
+    try:
+        register = load_register(config.resolve(file) if file else None)
+        old = stale(register, prepare.now().date())
+    except MonitorError as e:
+        yield Finding("register of recipients", "error", str(e), e.exit_code)
+    else:
+        detail = f"{len(register.recipients)} entries, dated {register.dated}"
+        if old:
+            detail += f"; {len(old)} not compared for 180 days with what the recipient publishes: monitor notice list"
+        yield Finding("register of recipients", "warning" if old else "ok", detail)
+    if config.smtp is not None:
+        yield _try("smtp", "its secret is readable", functools.partial(prepare.mail_server, config))
 
 
 def _authorizations(config: "Config") -> Iterator[Finding]:

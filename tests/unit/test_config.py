@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, load, parse
 from monitor.errors import ConfigError
-from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind
+from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind, OperatorDetails
+from monitor.prepare import mail_server
 
 PATH = Path("/nowhere/config.yaml")
 AUTHORIZATION = (
@@ -208,3 +209,45 @@ def test_no_structure_crashes_the_reader(data: dict[str, object]) -> None:
         parse(yaml.safe_dump(data), PATH)
     except ConfigError as e:
         assert str(PATH) in str(e)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("operator_details: {email: a b@example.org}\n", 1, "is not a mail address"),
+        ("operator_details:\n  email: 'a@example.org\\r\\nBcc: b@example.org'\n", 2, "is not a mail address"),
+        ("operator_details:\n  phone: call me\n", 2, "phone"),
+        ("operator_details: {language: fr}\n", 1, "language"),
+        ("operator_details: {fax: '1'}\n", 1, "unknown key"),
+        ("smtp: {host: mail.example.org, username: x}\n", 1, "go together"),
+        ("smtp: {host: mail.example.org, security: none}\n", 1, "security"),
+        ("smtp: {host: 'mail example'}\n", 1, "host"),
+        ("smtp: {host: mail.example.org, username: x, password: secret}\n", 1, "write {env: NAME}"),
+        ("notices: {register: x.toml}\n", 1, "unknown key"),
+    ],
+)
+def test_who_reports_and_how_is_checked(text: str, line: int, words: str) -> None:
+    said = refusal(text)
+    assert f"line {line}" in said
+    assert words in said
+
+
+def test_details_and_mail_server_travel_as_they_are_declared(tmp_path: Path) -> None:
+    secret = tmp_path / "smtp.password"
+    secret.write_text("horse\n")
+    secret.chmod(0o600)
+    config = parse(
+        "operator_details: {organisation: Example Institute, email: r@example.org, language: ko}\n"
+        "smtp: {host: mail.example.org, username: r, password: {file: smtp.password}, ca_file: ca.pem}\n",
+        tmp_path / "config.yaml",
+    )
+    assert config.operator_details is not None
+    assert config.operator_details.value() == OperatorDetails(
+        organisation="Example Institute", email="r@example.org", language="ko"
+    )
+    server = mail_server(config)
+    assert (server.host, server.port, server.security) == ("mail.example.org", 587, "starttls")
+    assert (server.username, server.password, server.timeout) == ("r", "horse", 60.0)
+    assert server.ca_file == tmp_path / "ca.pem"
+    with pytest.raises(ConfigError, match="smtp: is not declared"):
+        mail_server(parse("", tmp_path / "config.yaml"))
