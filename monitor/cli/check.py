@@ -76,6 +76,8 @@ def _local(config: "Config") -> Iterator[Finding]:
             continue
         read_list = functools.partial(prepare.read_list, config, declared)
         yield _try(f"hash list {declared.name}", "every line is in order", read_list)
+    if config.hash_lists:
+        yield _search()
     budgets = config.telegram.budgets
     yield Finding(
         "budgets",
@@ -91,6 +93,15 @@ def _local(config: "Config") -> Iterator[Finding]:
     yield from _authorizations(config)
     if config.operator_details is not None:
         yield from _notices(config)
+
+
+def _search() -> Finding:
+    """What looks hashes up here."""
+    from monitor.matching import backend
+
+    if backend() == "numba":
+        return Finding("search", "ok", "compiled")
+    return Finding("search", "warning", "numpy alone: as exact, several times slower; numba cannot compile here")
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
