@@ -66,7 +66,10 @@ class Hash:
 
 
 class Role(enum.StrEnum):
-    """What a person may do: see, decide, take out what was found, or set it all up."""
+    """What a person may do: see, decide, take out what was found, or set it all up.
+
+    Each includes VIEWER, and none another: who sets things up does not thereby decide.
+    """
 
     VIEWER = "viewer"
     REVIEWER = "reviewer"
@@ -803,6 +806,12 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_CHANGED = "operator_changed"
+    RETENTION_RUN = "retention_run"
+    ERASED = "erased"
+    BACKUP_MADE = "backup_made"
+    STORE_RESTORED = "store_restored"
 
 
 Scalar = str | int | bool | None
