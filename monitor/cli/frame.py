@@ -71,15 +71,27 @@ def read_config(option: Path | None) -> "Config":
 
 
 def operator(config: "Config", option: str | None, role: "Role") -> str:
-    """Who acts, in that role. Raises InputError for a name that is no identifier."""
+    """Who acts, in that role. Raises NotPermitted for who may not, InputError for a name that is no identifier.
+
+    The name is what somebody with this shell says, not proof of who they are; docs/operators.md.
+    """
+    import asyncio
     import os
 
     from monitor.errors import InputError
     from monitor.model import IDENTIFIER
+    from monitor.store import open_reader
+    from monitor.store.operators import Operator, everybody, require
 
     name = option or os.environ.get("MONITOR_OPERATOR") or config.operator
     if not IDENTIFIER.fullmatch(name):
         raise InputError("--as: takes letters, digits, '.', '_', ':' and '-', 64 at most")
+
+    async def read() -> list[Operator]:
+        async with open_reader(config.database) as reader:
+            return await reader.run(everybody)
+
+    require(asyncio.run(read()) if config.database.exists() else [], config.operator, name, role)
     return name
 
 

@@ -191,7 +191,9 @@ absences = _table(
     Column("told", Bool, nullable=False),  # the platform said so; else they were not there when asked for
     Column("source", Text, nullable=False),
     Column("known_at", Time, nullable=False),
-    Column("removed", Bool, nullable=False),  # no: they were recorded, and retention or an erasure took the rows
+    Column(
+        "removed", Bool, nullable=False
+    ),  # no: they were recorded, and retention or an erasure took the rows
     PrimaryKeyConstraint("channel_id", "first"),
     *map(truth, ("told", "removed")),
     one_of("source", Source),

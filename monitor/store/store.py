@@ -251,6 +251,12 @@ class SqlStore:
         """
         return await self._write(rescans.request, self._salt, operator, since, until, hash_list, username, at)
 
+    async def run(
+        self, work: Callable[Concatenate[Connection, Salt, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What `work` makes of one transaction, whole or not at all; it gets the connection and the salt of events."""
+        return await self._write(work, self._salt, *args, **kwargs)
+
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""
         if self._running:
