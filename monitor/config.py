@@ -37,6 +37,7 @@ from monitor.model import (
     Declaration,
     ListAction,
     MediaKind,
+    Purpose,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -357,6 +358,26 @@ class Media(Section):
     video: Video = Video()
 
 
+Period = Annotated[Duration, Field(ge=timedelta(days=1))]
+
+
+class Retention(Section):
+    """For how long what is recorded is kept; without a time, until somebody erases it. docs/retention.md has the terms.
+
+    Nothing is removed by itself: `monitor db retention` does it.
+    """
+
+    messages: Period | None = None
+    deleted_messages: Period | None = None
+    senders: Period | None = None
+    counters: Period | None = None
+    event_bodies: Period | None = None
+
+    def periods(self) -> dict[Purpose, timedelta]:
+        """The times that are laid down."""
+        return {Purpose(name): period for name, period in self if period is not None}
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -373,6 +394,7 @@ class Config(Section):
     hash_lists: tuple[HashListEntry, ...] = ()
     matching: Matching = Matching()
     media: Media = Media()
+    retention: Retention = Retention()
     confinement: Literal["required", "best-effort"] = "required"
     _text: str = PrivateAttr("")
 

@@ -787,6 +787,19 @@ class Sighting:
     list_reference: str
 
 
+# -- what is not kept for ever -----------------------------------------------------------------------------
+
+
+class Purpose(enum.StrEnum):
+    """What a time can be laid down for after which it is removed."""
+
+    MESSAGES = "messages"
+    DELETED_MESSAGES = "deleted_messages"
+    SENDERS = "senders"
+    COUNTERS = "counters"
+    EVENT_BODIES = "event_bodies"
+
+
 # -- events ------------------------------------------------------------------------------------------------
 
 

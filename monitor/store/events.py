@@ -3,10 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from monitor.model import EventType, Scalar
 from monitor.store.schema import events
@@ -69,6 +69,15 @@ def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Sca
         )
     )
     return seq
+
+
+def forget(conn: Connection, seqs: Sequence[int]) -> int:
+    """Erase salt and body of these events, where they are still there; how many were.
+
+    Type, time and commitment stay, and with them what the report log says.
+    """
+    wanted = events.c.seq.in_(seqs), events.c.body.is_not(None)
+    return conn.execute(update(events).where(*wanted).values(salt=None, body=None)).rowcount
 
 
 def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:

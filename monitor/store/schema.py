@@ -405,12 +405,12 @@ events = _table(
     Column("at", Time, nullable=False),
     # A word and not a list of values: every later issue brings types of its own.
     Column("type", Text, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),  # SHA-256(salt ‖ body); outlives them
     Column("salt", LargeBinary),
     Column("body", LargeBinary),  # canonical JSON; erased together with its salt
-    Column("commitment", LargeBinary, nullable=False),  # SHA-256 of salt and body; outlives them
     word("type"),
-    exactly("salt", 32),
     exactly("commitment", 32),
+    exactly("salt", 32),
 )
 
 # -- people ------------------------------------------------------------------------------------------------

@@ -257,6 +257,15 @@ class SqlStore:
         """What `work` makes of one transaction, whole or not at all; it gets the connection and the salt of events."""
         return await self._write(work, self._salt, *args, **kwargs)
 
+    async def overwrite(self) -> bool:
+        """See that what was deleted is not in the write-ahead log either; whether that came about.
+
+        The database's own pages are overwritten with zeros as rows go. The log holds older ones until it is emptied,
+        which cannot be done while somebody still reads what was there before.
+        """
+        with engine.mapped(self._path):
+            return await asyncio.to_thread(engine.empty_log, self._path)
+
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""
         if self._running:

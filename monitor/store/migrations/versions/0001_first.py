@@ -144,13 +144,13 @@ def upgrade() -> None:
         sa.Column("seq", Int, nullable=False, autoincrement=False),
         sa.Column("at", Int, nullable=False),
         sa.Column("type", Text, nullable=False),
+        sa.Column("commitment", Bytes, nullable=False),
         sa.Column("salt", Bytes),
         sa.Column("body", Bytes),
-        sa.Column("commitment", Bytes, nullable=False),
         sa.PrimaryKeyConstraint("seq"),
         word("type"),
-        exactly("salt", 32),
         exactly("commitment", 32),
+        exactly("salt", 32),
     )
     table(
         "operators",

@@ -1,0 +1,191 @@
+"""A store as one file, and back: whole or not at all, and never at the cost of what must be provable.
+
+Events that came after a backup are carried over into what is restored from it, and those that were erased since are
+erased there too: the report log holds their commitments, and goes on from where it is.
+"""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+
+from monitor.errors import InputError, StoreCorrupt, StoreUnavailable
+from monitor.model import EventType, Scalar
+from monitor.store import engine, migrate
+from monitor.store.events import Salt
+from monitor.store.store import SqlStore, open_store
+
+_SIDES = ("-wal", "-shm")
+"""What SQLite keeps beside a database."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup: the SHA-256 of its file in hex, its size in bytes, and how many events it holds."""
+
+    sha256: str
+    size: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored: `events` of the backup, and `carried` over from the store before, which lies at `aside`;
+    of those `erasures` are runs of retention and erasures whose rows are back, and have to be repeated. `carried` is
+    None when the store before could not be read, or has another history.
+    """
+
+    events: int
+    carried: int | None
+    erasures: int
+    aside: Path | None
+
+
+async def back_up(store: SqlStore, database: Path, path: Path, *, operator: str, at: datetime) -> BackedUp:
+    """Copy the store to a new private file, verified, beside a daemon at work; the event is durable before the file
+    appears. Raises InputError when there is something at `path`, or it cannot be written.
+    """
+    if path.exists():
+        raise InputError(f"{path}: exists already, and is left as it is; name another")
+    with _in_place_of_nothing(path) as fresh:
+        made = await asyncio.to_thread(_copied, database, fresh)
+        body: dict[str, Scalar] = {"operator": operator, "sha256": made.sha256, "events": made.events}
+        await store.append(EventType.BACKUP_MADE, body, at)
+        os.link(fresh, path)
+        _fsync(path.absolute().parent)
+    return made
+
+
+def check(path: Path) -> int:
+    """How many events a backup holds. Raises InputError for what is damaged, or no store that this version knows."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a backup that monitor db backup made")
+    try:
+        with engine.mapped(path), closing(_reading(path)) as database:
+            if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+                raise InputError(f"{path}: is damaged; take another backup")
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            if row is None or row[0] not in migrate.REVISIONS:
+                raise InputError(f"{path}: was made by a newer version of this program; run that one")
+            return int(database.execute("SELECT count(*) FROM events").fetchone()[0])
+    except (StoreCorrupt, StoreUnavailable, sqlite3.OperationalError) as e:
+        raise InputError(f"{path}: is damaged, or no backup of ours; take another") from e
+
+
+async def restore(database: Path, path: Path, aside: Path, *, operator: str, at: datetime) -> Restored:
+    """Put a backup in the place of the store, which is kept at `aside`. Nobody else may be at work on it.
+
+    Until the last step, a rename, the store is as it was. Raises InputError as `check` does.
+    """
+    held = await asyncio.to_thread(check, path)
+    with _in_place_of_nothing(database) as fresh:
+        made = await asyncio.to_thread(_copied, path, fresh)
+        async with open_store(fresh) as store:  # which upgrades it where it is older
+            carried, erasures = await store.run(_carried, database, held)
+            body: dict[str, Scalar] = {
+                "operator": operator,
+                "sha256": made.sha256,
+                "events": held,
+                "carried": carried,
+            }
+            await store.append(EventType.STORE_RESTORED, body, at)
+        kept = database.exists()
+        if kept:
+            await asyncio.to_thread(_set_aside, database, aside)
+        os.replace(fresh, database)
+        _fsync(database.parent)
+    return Restored(held, carried, erasures, aside if kept else None)
+
+
+def _copied(source: Path, fresh: Path) -> BackedUp:
+    """Copy a database in one go, as it is at one moment; writers go on meanwhile."""
+    with engine.mapped(source), closing(_reading(source)) as old, closing(sqlite3.connect(fresh)) as new:
+        old.backup(new)
+        # One file, which can be read where nothing can be written.
+        new.execute("PRAGMA journal_mode = DELETE")
+        for name, fine in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
+            if new.execute(f"PRAGMA {name}").fetchall() != fine:
+                raise StoreCorrupt(f"{source}: is damaged ({name}); check the disk, then restore a backup")
+        (count,) = new.execute("SELECT count(*) FROM events").fetchone()
+    with open(fresh, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        return BackedUp(digest, os.fstat(file.fileno()).st_size, count)
+
+
+def _carried(conn: Connection, _salt: Salt, database: Path, held: int) -> tuple[int | None, int]:
+    """Take over what the store before says of events; how many came after the backup, and of these erasures.
+
+    None when it cannot be read, or when it is another history: an event of the backup is another one there.
+    """
+    try:
+        with closing(_reading(database)) as before:
+            there = before.execute("SELECT seq, at, type, commitment, salt, body FROM events ORDER BY seq")
+            rows = there.fetchall()
+    except sqlite3.Error:
+        return None, 0
+    ours = conn.exec_driver_sql("SELECT commitment FROM events ORDER BY seq").scalars().all()
+    if [row[3] for row in rows[:held]] != ours:
+        return None, 0
+    gone = [(row[0],) for row in rows[:held] if row[5] is None]
+    if gone:
+        conn.exec_driver_sql("UPDATE events SET salt = NULL, body = NULL WHERE seq = ?", gone)
+    if rows[held:]:
+        columns = "INSERT INTO events (seq, at, type, commitment, salt, body) VALUES (?, ?, ?, ?, ?, ?)"
+        conn.exec_driver_sql(columns, rows[held:])
+    repeated = (EventType.ERASED.value, EventType.RETENTION_RUN.value)
+    return len(rows) - held, sum(row[2] in repeated for row in rows[held:])
+
+
+def _set_aside(database: Path, aside: Path) -> None:
+    """Give the store a second name, and take away what would be taken for the log of the one to come."""
+    with suppress(sqlite3.Error):
+        engine.empty_log(database)
+    for side in _SIDES:
+        # Of a damaged store they are still there.
+        with suppress(FileNotFoundError):
+            os.rename(f"{database}{side}", f"{aside}{side}")
+    os.link(database, aside)
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=10.0)
+
+
+@contextmanager
+def _in_place_of_nothing(path: Path) -> Iterator[Path]:
+    """A private file beside `path`, to be linked or renamed to it; removed at the end if it is still there."""
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent
+        )
+        os.close(descriptor)
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written ({e.strerror}); name another place") from e
+    try:
+        yield Path(name)
+    except FileExistsError as e:
+        raise InputError(f"{path}: exists already, and is left as it is; name another") from e
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written ({e.strerror})") from e
+    finally:
+        for rest in ("", *_SIDES):
+            with suppress(FileNotFoundError):
+                os.unlink(name + rest)
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
