@@ -9,6 +9,7 @@ import typer
 from monitor.cli.channels import app as channels
 from monitor.cli.check import check
 from monitor.cli.collect import reload, run, status
+from monitor.cli.db import app as db
 from monitor.cli.demo import demo
 from monitor.cli.export import export
 from monitor.cli.hashing import hash
@@ -49,6 +50,7 @@ def _options(
 for function in (demo, init, login, check, run, status, reload, hash, rescan, export):
     app.command()(function)
 app.add_typer(channels, name="channels")
+app.add_typer(db, name="db")
 app.add_typer(lists, name="lists")
 app.add_typer(operators, name="operators")
 app.add_typer(selftest, name="selftest")

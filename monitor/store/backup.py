@@ -16,12 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection
-
 from monitor.errors import InputError, StoreCorrupt, StoreUnavailable
 from monitor.model import EventType, Scalar
 from monitor.store import engine, migrate
-from monitor.store.events import Salt
 from monitor.store.store import SqlStore, open_store
 
 _SIDES = ("-wal", "-shm")
@@ -54,14 +51,12 @@ async def back_up(store: SqlStore, database: Path, path: Path, *, operator: str,
     """Copy the store to a new private file, verified, beside a daemon at work; the event is durable before the file
     appears. Raises InputError when there is something at `path`, or it cannot be written.
     """
-    if path.exists():
-        raise InputError(f"{path}: exists already, and is left as it is; name another")
+    _free(path)
     with _in_place_of_nothing(path) as fresh:
         made = await asyncio.to_thread(_copied, database, fresh)
         body: dict[str, Scalar] = {"operator": operator, "sha256": made.sha256, "events": made.events}
         await store.append(EventType.BACKUP_MADE, body, at)
-        os.link(fresh, path)
-        _fsync(path.absolute().parent)
+        await asyncio.to_thread(_appear, fresh, path)
     return made
 
 
@@ -89,8 +84,10 @@ async def restore(database: Path, path: Path, aside: Path, *, operator: str, at:
     held = await asyncio.to_thread(check, path)
     with _in_place_of_nothing(database) as fresh:
         made = await asyncio.to_thread(_copied, path, fresh)
-        async with open_store(fresh) as store:  # which upgrades it where it is older
-            carried, erasures = await store.run(_carried, database, held)
+        async with open_store(fresh):
+            pass  # upgraded, where it is older
+        carried, erasures = await asyncio.to_thread(_carried, fresh, database, held)
+        async with open_store(fresh) as store:
             body: dict[str, Scalar] = {
                 "operator": operator,
                 "sha256": made.sha256,
@@ -98,11 +95,7 @@ async def restore(database: Path, path: Path, aside: Path, *, operator: str, at:
                 "carried": carried,
             }
             await store.append(EventType.STORE_RESTORED, body, at)
-        kept = database.exists()
-        if kept:
-            await asyncio.to_thread(_set_aside, database, aside)
-        os.replace(fresh, database)
-        _fsync(database.parent)
+        kept = await asyncio.to_thread(_exchange, fresh, database, aside)
     return Restored(held, carried, erasures, aside if kept else None)
 
 
@@ -122,43 +115,84 @@ def _copied(source: Path, fresh: Path) -> BackedUp:
         return BackedUp(digest, os.fstat(file.fileno()).st_size, count)
 
 
-def _carried(conn: Connection, _salt: Salt, database: Path, held: int) -> tuple[int | None, int]:
+def _carried(fresh: Path, database: Path, held: int) -> tuple[int | None, int]:
     """Take over what the store before says of events; how many came after the backup, and of these erasures.
 
-    None when it cannot be read, or when it is another history: an event of the backup is another one there.
+    None when it cannot be read, or when it has another history: an event of the backup is another one there.
     """
+    with closing(sqlite3.connect(fresh, uri=True, isolation_level=None)) as store:
+        for pragma in engine.PRAGMAS:
+            store.execute(pragma)
+        try:
+            store.execute("ATTACH ? AS before", (_uri(database),))
+            other = store.execute(
+                "SELECT 1 FROM main.events AS ours LEFT JOIN before.events AS theirs USING (seq)"
+                " WHERE theirs.commitment IS NOT ours.commitment LIMIT 1"
+            ).fetchone()
+            if other is not None:
+                return None, 0
+            with _transaction(store):
+                store.execute(
+                    "UPDATE main.events SET salt = NULL, body = NULL WHERE body IS NOT NULL"
+                    " AND seq IN (SELECT seq FROM before.events WHERE body IS NULL)"
+                )
+                names = "seq, at, type, commitment, salt, body"
+                came = store.execute(
+                    f"INSERT INTO main.events ({names}) SELECT {names} FROM before.events WHERE seq >= ?",  # noqa: S608 # ours
+                    (held,),
+                ).rowcount
+            (erasures,) = store.execute(
+                "SELECT count(*) FROM main.events WHERE seq >= ? AND type IN (?, ?)",
+                (held, EventType.ERASED.value, EventType.RETENTION_RUN.value),
+            ).fetchone()
+        except sqlite3.Error:
+            return None, 0  # it is damaged, or there is none: that is what a backup is for
+    return came, erasures
+
+
+@contextmanager
+def _transaction(store: sqlite3.Connection) -> Iterator[None]:
+    store.execute("BEGIN")
     try:
-        with closing(_reading(database)) as before:
-            there = before.execute("SELECT seq, at, type, commitment, salt, body FROM events ORDER BY seq")
-            rows = there.fetchall()
-    except sqlite3.Error:
-        return None, 0
-    ours = conn.exec_driver_sql("SELECT commitment FROM events ORDER BY seq").scalars().all()
-    if [row[3] for row in rows[:held]] != ours:
-        return None, 0
-    gone = [(row[0],) for row in rows[:held] if row[5] is None]
-    if gone:
-        conn.exec_driver_sql("UPDATE events SET salt = NULL, body = NULL WHERE seq = ?", gone)
-    if rows[held:]:
-        columns = "INSERT INTO events (seq, at, type, commitment, salt, body) VALUES (?, ?, ?, ?, ?, ?)"
-        conn.exec_driver_sql(columns, rows[held:])
-    repeated = (EventType.ERASED.value, EventType.RETENTION_RUN.value)
-    return len(rows) - held, sum(row[2] in repeated for row in rows[held:])
+        yield
+    except BaseException:
+        store.execute("ROLLBACK")
+        raise
+    store.execute("COMMIT")
 
 
-def _set_aside(database: Path, aside: Path) -> None:
-    """Give the store a second name, and take away what would be taken for the log of the one to come."""
-    with suppress(sqlite3.Error):
-        engine.empty_log(database)
-    for side in _SIDES:
-        # Of a damaged store they are still there.
-        with suppress(FileNotFoundError):
-            os.rename(f"{database}{side}", f"{aside}{side}")
-    os.link(database, aside)
+def _exchange(fresh: Path, database: Path, aside: Path) -> bool:
+    """Put `fresh` in the place of the store, which keeps a second name if there was one; whether there was."""
+    kept = database.exists()
+    if kept:
+        with suppress(sqlite3.Error):
+            engine.empty_log(database)
+        for side in _SIDES:
+            # Of a damaged store they are still there, and would be taken for those of the one to come.
+            with suppress(FileNotFoundError):
+                os.rename(f"{database}{side}", f"{aside}{side}")
+        os.link(database, aside)
+    os.replace(fresh, database)
+    _fsync(database.parent)
+    return kept
+
+
+def _appear(fresh: Path, path: Path) -> None:
+    os.link(fresh, path)
+    _fsync(path.absolute().parent)
+
+
+def _free(path: Path) -> None:
+    if path.exists():
+        raise InputError(f"{path}: exists already, and is left as it is; name another")
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=10.0)
+    return sqlite3.connect(_uri(path), uri=True, timeout=10.0)
+
+
+def _uri(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode=ro"
 
 
 @contextmanager

@@ -83,7 +83,13 @@ async def erase_sender(
     gone = await walk(store, Work(messages, and_(theirs, alone), DOOMED, _remove))
     key = (m.channel_id, m.message_id)
     unnamed = await walk(store, Work(messages, and_(forwarded, alone), key, _unforward))
-    done = {"what": "sender", "begun": begun, "messages": gone, "forwards": unnamed, "kept": kept}
+    done: dict[str, Scalar] = {
+        "what": "sender",
+        "begun": begun,
+        "messages": gone,
+        "forwards": unnamed,
+        "kept": kept,
+    }
     await store.run(_note, done, operator, at)
     return Erased(messages=gone, forwards=unnamed, kept=kept, overwritten=await store.overwrite())
 
@@ -100,7 +106,12 @@ def _events(
                 f"event {seq}: is a {known[seq]}, which the standing of a case is worked out from; nothing was erased"
             )
     count = recorded.forget(conn, seqs)
-    scope = {"what": "events", "seqs": " ".join(map(str, seqs)), "explanation": explanation, "events": count}
+    scope: dict[str, Scalar] = {
+        "what": "events",
+        "seqs": " ".join(map(str, seqs)),
+        "explanation": explanation,
+        "events": count,
+    }
     _note(conn, salt, scope, operator, at)
     return count
 

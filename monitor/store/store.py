@@ -92,6 +92,21 @@ async def open_store(
         await writing.dispose()
 
 
+async def upgraded(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT
+) -> tuple[str | None, str]:
+    """Bring the store at `path` to the newest schema: its revision before (None of an empty one) and after.
+
+    Raises as `open_store` does, and StoreUnavailable when there is none.
+    """
+    path = Path(path)
+    engine.check_file(path)
+    async with reading(path, busy_timeout) as reader:
+        before = await reader.run(migrate.check, path)
+    async with open_store(path, busy_timeout=busy_timeout):
+        return before, migrate.REVISIONS[-1]
+
+
 @asynccontextmanager
 async def open_reader(
     path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT
