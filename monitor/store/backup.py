@@ -53,7 +53,8 @@ async def back_up(store: SqlStore, database: Path, path: Path, *, operator: str,
     """
     _free(path)
     with _in_place_of_nothing(path) as fresh:
-        made = await asyncio.to_thread(_copied, database, fresh)
+        count = await asyncio.to_thread(_copy, database, fresh)
+        made = BackedUp(await asyncio.to_thread(_sha256, fresh), os.stat(fresh).st_size, count)
         body: dict[str, Scalar] = {"operator": operator, "sha256": made.sha256, "events": made.events}
         await store.append(EventType.BACKUP_MADE, body, at)
         await asyncio.to_thread(_appear, fresh, path)
@@ -83,14 +84,15 @@ async def restore(database: Path, path: Path, aside: Path, *, operator: str, at:
     """
     held = await asyncio.to_thread(check, path)
     with _in_place_of_nothing(database) as fresh:
-        made = await asyncio.to_thread(_copied, path, fresh)
+        await asyncio.to_thread(_copy, path, fresh)
+        digest = await asyncio.to_thread(_sha256, path)
         async with open_store(fresh):
             pass  # upgraded, where it is older
         carried, erasures = await asyncio.to_thread(_carried, fresh, database, held)
         async with open_store(fresh) as store:
             body: dict[str, Scalar] = {
                 "operator": operator,
-                "sha256": made.sha256,
+                "sha256": digest,
                 "events": held,
                 "carried": carried,
             }
@@ -99,8 +101,8 @@ async def restore(database: Path, path: Path, aside: Path, *, operator: str, at:
     return Restored(held, carried, erasures, aside if kept else None)
 
 
-def _copied(source: Path, fresh: Path) -> BackedUp:
-    """Copy a database in one go, as it is at one moment; writers go on meanwhile."""
+def _copy(source: Path, fresh: Path) -> int:
+    """Copy a database in one go, as it is at one moment, while writers go on; how many events it holds."""
     with engine.mapped(source), closing(_reading(source)) as old, closing(sqlite3.connect(fresh)) as new:
         old.backup(new)
         # One file, which can be read where nothing can be written.
@@ -109,10 +111,14 @@ def _copied(source: Path, fresh: Path) -> BackedUp:
             if new.execute(f"PRAGMA {name}").fetchall() != fine:
                 raise StoreCorrupt(f"{source}: is damaged ({name}); check the disk, then restore a backup")
         (count,) = new.execute("SELECT count(*) FROM events").fetchone()
-    with open(fresh, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return int(count)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file that is durable by then."""
+    with open(path, "rb") as file:
         os.fsync(file.fileno())
-        return BackedUp(digest, os.fstat(file.fileno()).st_size, count)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _carried(fresh: Path, database: Path, held: int) -> tuple[int | None, int]:

@@ -97,7 +97,8 @@ async def erase_sender(
 def _events(
     conn: Connection, salt: Salt, seqs: Sequence[int], explanation: str, operator: str, at: datetime
 ) -> int:
-    known = dict(conn.execute(select(events.c.seq, events.c.type).where(events.c.seq.in_(seqs))).tuples())
+    found = conn.execute(select(events.c.seq, events.c.type).where(events.c.seq.in_(seqs)))
+    known = {row.seq: row.type for row in found}
     for seq in seqs:
         if seq not in known:
             raise InputError(f"event {seq}: there is none; nothing was erased")
