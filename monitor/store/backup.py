@@ -171,6 +171,7 @@ def _exchange(fresh: Path, database: Path, aside: Path) -> bool:
     """Put `fresh` in the place of the store, which keeps a second name if there was one; whether there was."""
     kept = database.exists()
     if kept:
+        # Whole in its one file, should what follows be cut off in the middle.
         with suppress(sqlite3.Error):
             engine.empty_log(database)
         for side in _SIDES:

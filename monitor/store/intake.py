@@ -88,8 +88,7 @@ def collect(
                 if message.message_id <= seen:
                     changes.returned.setdefault(batch.channel_id, []).append(message.message_id)
         for message_id in batch.deleted:
-            if (batch.channel_id, message_id) not in removed:
-                _delete(changes, known, (batch.channel_id, message_id), batch.seen_at)
+            _delete(changes, known, (batch.channel_id, message_id), batch.seen_at)
     return changes
 
 

@@ -221,6 +221,17 @@ async def test_a_long_history_that_goes_piece_by_piece_leaves_one_run(
     assert rows == [(CHANNEL, 1, 5_000, 1), (OTHER, 1, 2, 1), (OTHER, 4, 4, 1)]
 
 
+async def test_what_lies_before_the_start_of_coverage_does_not_count(store: SqlStore) -> None:
+    await store.begin(CHANNEL, MessageId(3), MessageId(4), 5)
+    await store.record([batch(*(message(n, first_seen_at=seen(90)) for n in range(1, 5)))])
+    assert await run(store, MONTH) == {Purpose.MESSAGES: 4}
+    (sums,) = await store.reader.coverage()
+    assert (sums.expected, sums.removed, sums.holes) == (2, 2, 0)
+    await store.begin(CHANNEL, MessageId(1), MessageId(4), 5)
+    (sums,) = await store.reader.coverage()
+    assert (sums.expected, sums.removed, sums.holes) == (4, 4, 0)
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_the_sums_stay_true_whatever_goes(store: SqlStore, seed: int) -> None:
     """Against a plain account of each id, over random batches, deletions, spans and runs."""
