@@ -100,10 +100,10 @@ def restore(
     if done.carried is None and done.aside is not None:
         typer.echo("warning: its events could not be carried over; a report log knows them still", err=True)
     elif done.carried:
-        typer.echo(f"{done.carried:,} later events were carried over; what they speak of is as in the backup")
+        typer.echo(f"later events carried over: {done.carried:,}; what they speak of is as in the backup")
     if done.erasures:
         typer.echo(
-            f"warning: {done.erasures:,} of them are of retention and erasures, whose rows are back: run them again",
+            f"warning: of retention and erasures among them: {done.erasures:,}; the rows are back: run these again",
             err=True,
         )
 
@@ -208,7 +208,7 @@ def erase(
         print_json([asdict(done)])
         return
     counted = (("event bodies", done.events), ("messages", done.messages), ("forwards", done.forwards))
-    shown = ", ".join(f"{count:,} {what}" for what, count in counted if count)
+    shown = ", ".join(f"{what} {count:,}" for what, count in counted if count)
     typer.echo(f"erased: {shown or 'nothing'}" + (f"; {done.kept:,} flagged ones stay" if done.kept else ""))
     if not done.overwritten:
         typer.echo(

@@ -194,7 +194,7 @@ def test_an_erasure_needs_a_reason_and_one_thing_to_erase(config: Path) -> None:
     assert (
         "being collected" in call(config, "db", "erase", "--channel", "one_channel", *because, code=2).stderr
     )
-    assert "1 event bodies" in call(config, "db", "erase", "--event", "0", *because).output
+    assert "event bodies 1" in call(config, "db", "erase", "--event", "0", *because).output
     (said,) = lines(call(config, "db", "erase", "--sender", "p-1", "--json", *because).stdout)
     assert said == {"events": 0, "messages": 2, "forwards": 0, "kept": 0, "overwritten": True}
     with_store(config, lambda store: store.refused("one_channel", Refusal.GONE, START))
@@ -209,8 +209,8 @@ def test_backup_and_restore_and_what_lies_aside(config: Path, tmp_path: Path) ->
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     call(config, "db", "retention", "--run")
     again = call(config, "db", "restore", str(copy))
-    assert "3 later events were carried over" in again.output
-    assert "2 of them are of retention and erasures" in again.stderr
+    assert "later events carried over: 3;" in again.output
+    assert "retention and erasures among them: 2;" in again.stderr
     (aside,) = (tmp_path / "state").glob("monitor.db.before-*")
     assert str(aside) in again.output
     (row,) = lines(call(config, "db", "retention", "--json").stdout)
