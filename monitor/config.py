@@ -358,7 +358,13 @@ class Media(Section):
     video: Video = Video()
 
 
-Period = Annotated[Duration, Field(ge=timedelta(days=1))]
+def _day(value: timedelta) -> timedelta:
+    if value < timedelta(days=1):
+        raise ValueError("is less than a day; write for example 30d or 52w")
+    return value
+
+
+Period = Annotated[Duration, AfterValidator(_day)]
 
 
 class Retention(Section):

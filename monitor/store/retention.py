@@ -81,7 +81,7 @@ async def retain(
 ) -> dict[Purpose, int]:
     """Remove what the policy no longer keeps, beside a daemon at work; the rows of each purpose.
 
-    Many transactions, each of some ten milliseconds. Interrupted, it has removed less, and goes on when run again.
+    Many transactions, each of some tens of milliseconds. Interrupted, it has removed less, and goes on when run again.
     """
     before = {purpose: at - policy[purpose] for purpose in Purpose if purpose in policy}
     begun = await store.run(_begun, before, operator, at)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from monitor.store.events import Salt
     from monitor.store.store import SqlStore
 
-STRETCH = 2_000
-"""Rows that are looked at in one transaction: the daemon waits for some ten milliseconds."""
+STRETCH = 500
+"""Rows that are looked at in one transaction: the daemon waits for some tens of milliseconds."""
 
 Take = Callable[[Connection, Sequence[Row[Any]]], None]
 

@@ -126,7 +126,7 @@ def test_nothing_is_removed_for_which_no_time_is_named_and_no_time_is_under_a_da
     found = parse("retention: {messages: 52w, event_bodies: 1d}\n", PATH).retention.periods()
     assert found == {Purpose.MESSAGES: timedelta(weeks=52), Purpose.EVENT_BODIES: timedelta(days=1)}
     assert {purpose.value for purpose in Purpose} == set(Retention.model_fields)
-    assert "greater than or equal to 1 day" in refusal("retention: {messages: 5m}\n")
+    assert "less than a day" in refusal("retention: {messages: 5m}\n")
     assert "retention.flags" in refusal("retention: {flags: 52w}\n")
 
 
