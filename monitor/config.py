@@ -42,6 +42,7 @@ from monitor.model import (
     MediaKind,
     OperatorDetails,
     Provenance,
+    Purpose,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -521,6 +522,32 @@ class Smtp(Section):
         return self
 
 
+def _day(value: timedelta) -> timedelta:
+    if value < timedelta(days=1):
+        raise ValueError("is less than a day; write for example 30d or 52w")
+    return value
+
+
+Period = Annotated[Duration, AfterValidator(_day)]
+
+
+class Retention(Section):
+    """For how long what is recorded is kept; without a time, until somebody erases it. docs/retention.md has the terms.
+
+    Nothing is removed by itself: `monitor db retention` does it.
+    """
+
+    messages: Period | None = None
+    deleted_messages: Period | None = None
+    senders: Period | None = None
+    counters: Period | None = None
+    event_bodies: Period | None = None
+
+    def periods(self) -> dict[Purpose, timedelta]:
+        """The times that are laid down."""
+        return {Purpose(name): period for name, period in self if period is not None}
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -541,6 +568,7 @@ class Config(Section):
     hash_lists: tuple[HashListEntry, ...] = ()
     matching: Matching = Matching()
     media: Media = Media()
+    retention: Retention = Retention()
     confinement: Literal["required", "best-effort"] = "required"
     _text: str = PrivateAttr("")
 

@@ -20,10 +20,10 @@ from monitor import daemon
 from monitor.config import Config, load
 from monitor.errors import FatalError, InputError
 from monitor.matching import film_of, hash_image
-from monitor.model import ChannelState
+from monitor.model import ChannelState, Role
 from monitor.prepare import Prepared, now, prepare
 from monitor.reporting.exports import export
-from monitor.store import open_reader, open_store
+from monitor.store import open_reader, open_store, operators
 from monitor.telegram.client import connect
 from monitor.telegram.pseudonyms import KEY_BYTES
 from monitor.telegram.session import StoredSession
@@ -94,6 +94,7 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
         config = await asyncio.to_thread(_configure, out, cluster, shown)
         prepared = prepare(config)
         await sign_in_as_scripted(prepared)
+        await _everything_permitted(config)
         say("signed in; joining, reading histories, following live posts")
         running = asyncio.Event()
         collecting = asyncio.create_task(daemon.run(config, running), name="daemon")
@@ -198,6 +199,12 @@ async def sign_in_as_scripted(prepared: Prepared) -> None:
     async with open_store(prepared.config.database) as store:
         if state is not None:
             await store.save_session(state)
+
+
+async def _everything_permitted(config: Config) -> None:
+    """The demo has one operator, with every role."""
+    async with open_store(config.database) as store:
+        await store.run(operators.add, config.operator, Role, operator=config.operator, at=now())
 
 
 async def _lively(

@@ -3,6 +3,7 @@
 MonitorError
 ├ ConfigError                                        exit 2, before anything is opened
 ├ InputError                                         exit 2, a command's argument or file is bad
+├ NotPermitted                                       exit 5, the person who acts may not
 ├ ItemError       MediaGone, MediaTooLarge, MediaUndecodable, MediaEmpty,
 │                 MediaOnCdn                         recorded on the item, go on
 ├ ChannelError    ChannelGone, NotAuthorized, ChannelPrivate, ChannelRefused stop that channel, alert
@@ -39,6 +40,12 @@ class InputError(MonitorError):
     """An argument, an answer or a file given to a command cannot be used; nothing was written."""
 
     exit_code = 2
+
+
+class NotPermitted(MonitorError):
+    """Who acts is unknown, disabled, or has no role for it; nothing was written."""
+
+    exit_code = 5
 
 
 class ItemError(MonitorError):

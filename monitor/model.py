@@ -81,7 +81,10 @@ class Hash:
 
 
 class Role(enum.StrEnum):
-    """What a person may do: see, decide, take out what was found, or set it all up."""
+    """What a person may do: see, decide, take out what was found, or set it all up.
+
+    Each includes VIEWER, and none another: who sets things up does not thereby decide.
+    """
 
     VIEWER = "viewer"
     REVIEWER = "reviewer"
@@ -860,6 +863,19 @@ class OperatorDetails:
     language: str = "en"
 
 
+# -- what is not kept for ever -----------------------------------------------------------------------------
+
+
+class Purpose(enum.StrEnum):
+    """What a time can be laid down for after which it is removed."""
+
+    MESSAGES = "messages"
+    DELETED_MESSAGES = "deleted_messages"
+    SENDERS = "senders"
+    COUNTERS = "counters"
+    EVENT_BODIES = "event_bodies"
+
+
 # -- events ------------------------------------------------------------------------------------------------
 
 
@@ -881,6 +897,12 @@ class EventType(enum.StrEnum):
     ENTRY_RELEASED = "entry_released"
     ENTRY_WITHDRAWN = "entry_withdrawn"
     ENTRY_RESTORED = "entry_restored"
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_CHANGED = "operator_changed"
+    RETENTION_RUN = "retention_run"
+    ERASED = "erased"
+    BACKUP_MADE = "backup_made"
+    STORE_RESTORED = "store_restored"
 
 
 Scalar = str | int | bool | None

@@ -9,11 +9,13 @@ import typer
 from monitor.cli.channels import app as channels
 from monitor.cli.check import check
 from monitor.cli.collect import reload, run, status
+from monitor.cli.db import app as db
 from monitor.cli.demo import demo
 from monitor.cli.export import export
 from monitor.cli.hashing import hash
 from monitor.cli.lists import app as lists
 from monitor.cli.notice import app as notice
+from monitor.cli.operators import app as operators
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
@@ -49,8 +51,10 @@ def _options(
 for function in (demo, init, login, check, run, status, reload, hash, rescan, export):
     app.command()(function)
 app.add_typer(channels, name="channels")
+app.add_typer(db, name="db")
 app.add_typer(lists, name="lists")
 app.add_typer(notice, name="notice")
+app.add_typer(operators, name="operators")
 app.add_typer(selftest, name="selftest")
 
 

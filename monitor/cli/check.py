@@ -88,6 +88,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
     yield _try("state directory", str(config.state), functools.partial(prepare.private_state, config))
+    yield from _people(config)
     yield from _confinement(config)
     yield from _legal(config)
     yield from _authorizations(config)
@@ -101,7 +102,9 @@ def _search() -> Finding:
 
     if backend() == "numba":
         return Finding("search", "ok", "compiled")
-    return Finding("search", "warning", "numpy alone: as exact, several times slower; numba cannot compile here")
+    return Finding(
+        "search", "warning", "numpy alone: as exact, several times slower; numba cannot compile here"
+    )
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
@@ -112,6 +115,34 @@ def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:
     except MonitorError as e:
         return Finding(what, "error", str(e), e.exit_code)
     return Finding(what, "ok", fine)
+
+
+def _people(config: "Config") -> Iterator[Finding]:
+    """Who may act, as far as there is a store that says so."""
+    import asyncio
+
+    from monitor.errors import MonitorError
+    from monitor.store import open_reader
+    from monitor.store.operators import Operator, everybody
+
+    async def read() -> list[Operator]:
+        async with open_reader(config.database) as reader:
+            return await reader.run(everybody)
+
+    try:
+        known = asyncio.run(read()) if config.database.exists() else []
+    except MonitorError as e:
+        yield Finding("operators", "error", str(e), e.exit_code)
+        return
+    active = [one.name for one in known if one.disabled_at is None]
+    if not known:
+        detail = f"none was added: {config.operator} acts in every role; see monitor operators add"
+        yield Finding("operators", "warning", detail)
+    elif config.operator not in active:
+        detail = f"{config.operator}, whom the configuration names, may not act; commands need --as NAME"
+        yield Finding("operators", "warning", detail)
+    else:
+        yield Finding("operators", "ok", f"{len(active)}, {config.operator} among them")
 
 
 def _confinement(config: "Config") -> Iterator[Finding]:

@@ -110,7 +110,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums, quarantined, people = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
     warnings = concerns(channels, sums, described, quarantined) + of_exchanges(settings, now())
     if json:
@@ -128,6 +128,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "flags": totals.flags,
                     "flags_by_list": flags,
                     "events": totals.events,
+                    "operators": people,
                     "accounts": described,
                     "warnings": warnings,
                     "channels": [
@@ -148,6 +149,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         )
         return
     _show(alive, totals, channels, outcomes, flags, described)
+    if not people:
+        out().print(f"no operator was added yet: {settings.operator} acts in every role", soft_wrap=True)
     for warning in warnings:
         out().print(f"warning: {warning}", style="yellow", soft_wrap=True)
 
@@ -162,10 +165,12 @@ class _State(NamedTuple):
     conducts: "list[Conduct]"
     sums: "dict[ChannelId, Sums]"
     quarantined: "list[Quarantined]"
+    operators: int
 
 
 async def _read(config: "Config") -> _State:
     from monitor.store import open_reader
+    from monitor.store.operators import everybody
 
     async with open_reader(config.database) as reader:
         return _State(
@@ -176,6 +181,7 @@ async def _read(config: "Config") -> _State:
             [await reader.conduct(account.name) for account in config.accounts],
             {sums.channel_id: sums for sums in await reader.coverage()},
             await reader.quarantined(),
+            sum(one.disabled_at is None for one in await reader.run(everybody)),
         )
 
 

@@ -13,7 +13,7 @@ WIDTH = 24
 
 @command
 def coverage(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """For each channel: ids that exist, and how many of them are recorded, service, deleted, or missing."""
+    """For each channel: ids that exist, and how many of them are recorded, service, deleted, removed, or missing."""
     import asyncio
 
     settings = read_config(config)
@@ -44,6 +44,7 @@ async def _read(database: Any) -> list[dict[str, Any]]:
                     "recorded": sums.recorded,
                     "service": sums.service,
                     "deleted": sums.deleted,
+                    "removed": sums.removed,
                     "holes": sums.holes,
                     "hole_ranges": [[span.after + 1, span.upto] for span in missing],
                     "stale": sums.stale,
@@ -62,12 +63,13 @@ def _show(rows: list[dict[str, Any]]) -> None:
         console.print("nothing is covered yet; monitor run begins with the declared channels")
         return
     table = Table("channel", box=None, header_style="bold", pad_edge=False)
-    for title in ("ids", "recorded", "service", "deleted", "holes"):
+    for title in ("ids", "recorded", "service", "deleted", "removed", "holes"):
         table.add_column(title, justify="right")
     table.add_column("coverage", no_wrap=True)
     table.add_column("known until (UTC)")
     for row in rows:
-        counts = [f"{row[name]:,}" for name in ("expected", "recorded", "service", "deleted", "holes")]
+        shown = ("expected", "recorded", "service", "deleted", "removed", "holes")
+        counts = [f"{row[name]:,}" for name in shown]
         known = row["known_at"]
         table.add_row(
             str(row["username"] or row["channel_id"]),

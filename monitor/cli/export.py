@@ -31,7 +31,7 @@ def export(
     from monitor.store import open_store
 
     settings = read_config(config)
-    who = operator(settings, acting, Role.EXPORTER)
+    who = operator(settings, acting, Role.EXPORTER if with_addresses else Role.VIEWER)
     database = existing_store(settings)
 
     async def written(settings: Config) -> Exported:

@@ -70,16 +70,30 @@ def read_config(option: Path | None) -> "Config":
     return load(find(option))
 
 
-def operator(config: "Config", option: str | None, role: "Role") -> str:
-    """Who acts, in that role. Raises InputError for a name that is no identifier."""
+def operator(config: "Config", option: str | None, role: "Role", *, people: Path | None = None) -> str:
+    """Who acts, in that role. Raises NotPermitted for who may not, InputError for a name that is no identifier.
+
+    `people` is the store that says who may; the configuration's, where nothing else is said.
+    The name is what somebody with this shell says, not proof of who they are; docs/operators.md.
+    """
+    import asyncio
     import os
 
     from monitor.errors import InputError
     from monitor.model import IDENTIFIER
+    from monitor.store import open_reader
+    from monitor.store.operators import Operator, everybody, require
 
     name = option or os.environ.get("MONITOR_OPERATOR") or config.operator
     if not IDENTIFIER.fullmatch(name):
         raise InputError("--as: takes letters, digits, '.', '_', ':' and '-', 64 at most")
+
+    async def read() -> list[Operator]:
+        async with open_reader(store) as reader:
+            return await reader.run(everybody)
+
+    store = people or config.database
+    require(asyncio.run(read()) if store.exists() else [], config.operator, name, role)
     return name
 
 

@@ -2,7 +2,7 @@
 
 from monitor.store.reader import ChannelStatus, Quarantined, Reader, Row
 from monitor.store.rescans import Rescanned
-from monitor.store.store import SqlStore, open_reader, open_store
+from monitor.store.store import SqlStore, open_reader, open_store, upgraded
 
 __all__ = [
     "ChannelStatus",
@@ -13,4 +13,5 @@ __all__ = [
     "SqlStore",
     "open_reader",
     "open_store",
+    "upgraded",
 ]

@@ -60,14 +60,15 @@ def exactly(column: str, size: int) -> CheckConstraint:
     return CheckConstraint(f"length({column}) = {size}", name=f"{column}_size")
 
 
-def word(column: str, most: int = 64) -> CheckConstraint:
+def word(column: str, most: int = 64, also: str = "") -> CheckConstraint:
     """The column holds one word of ASCII letters, digits and . _ : / + - of at most `most` characters.
 
+    `also` are further characters that it may have.
     A sentence does not fit: there is no blank and no other script. In SQLite's spelling, whose length and
     GLOB look no further than the first NUL: there are as many bytes as characters when there is none.
     """
     return CheckConstraint(
         f"length({column}) <= {most} AND length(CAST({column} AS BLOB)) = length({column})"
-        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'",
+        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+{also}-]*'",
         name=f"{column}_word",
     )

@@ -180,6 +180,15 @@ def _to_wal(database: sqlite3.Connection, deadline: float) -> None:
             time.sleep(0.01)
 
 
+def empty_log(path: Path, busy_timeout: float = 5.0) -> bool:
+    """Write what is in the write-ahead log into the database and make the log an empty file; whether that came about
+    within so many seconds, which readers and writers can prevent."""
+    with closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as database:
+        # https://www.sqlite.org/pragma.html#pragma_wal_checkpoint: busy, pages in the log, pages moved
+        busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """Turn errors of the database at `path` into ours, once. What is not mapped is a mistake of ours."""

@@ -1,11 +1,12 @@
 """What must be provable: one row an event, written in the transaction of what it describes."""
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from monitor.model import EventType, Scalar
 from monitor.store.schema import events
@@ -44,6 +45,11 @@ def body_of(encoded: bytes | None) -> dict[str, Scalar]:
     return {} if encoded is None else json.loads(encoded)
 
 
+def commitment(salt: bytes, encoded: bytes) -> bytes:
+    """What stands for a body where it is not shown, or was erased: SHA-256(salt ‖ canonical body), 32 bytes."""
+    return hashlib.sha256(salt + encoded).digest()
+
+
 def following(conn: Connection) -> int:
     """The sequence number that the next event will have."""
     return int(conn.execute(select(func.coalesce(func.max(events.c.seq) + 1, 0))).scalar_one())
@@ -51,11 +57,27 @@ def following(conn: Connection) -> int:
 
 def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
     """Append an event; returns its sequence number. The write lock is held, so numbers have no gaps."""
-    seq = following(conn)
+    seq, random, encoded = following(conn), salt(SALT_BYTES), canonical(body)
     conn.execute(
-        insert(events).values(seq=seq, at=at, type=kind.value, salt=salt(SALT_BYTES), body=canonical(body))
+        insert(events).values(
+            seq=seq,
+            at=at,
+            type=kind.value,
+            salt=random,
+            body=encoded,
+            commitment=commitment(random, encoded),
+        )
     )
     return seq
+
+
+def forget(conn: Connection, seqs: Sequence[int]) -> int:
+    """Erase salt and body of these events, where they are still there; how many were.
+
+    Type, time and commitment stay, and with them what the report log says.
+    """
+    wanted = events.c.seq.in_(seqs), events.c.body.is_not(None)
+    return conn.execute(update(events).where(*wanted).values(salt=None, body=None)).rowcount
 
 
 def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:

@@ -1,6 +1,6 @@
 """What the batches of one call change, worked out before the first write: rows, samples, deletions, media."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -63,9 +63,16 @@ class Changes:
 
 
 def collect(
-    known: dict[Key, Known], stands: Mapping[ChannelId, Stand], version: str, batches: Sequence[Batch]
+    known: dict[Key, Known],
+    removed: Set[Key],
+    stands: Mapping[ChannelId, Stand],
+    version: str,
+    batches: Sequence[Batch],
 ) -> Changes:
-    """What the batches change, given what is on record. Raises ValueError for a batch that contradicts itself."""
+    """What the batches change, given what is on record. What was removed from it does not come back.
+
+    Raises ValueError for a batch that contradicts itself.
+    """
     changes = Changes()
     for changes.batch, batch in enumerate(batches):
         if batch.seen_at is None and (batch.deleted or batch.span is not None):
@@ -74,6 +81,8 @@ def collect(
         for message in batch.messages:
             if message.channel_id != batch.channel_id:
                 raise ValueError("a batch holds messages of its own channel")
+            if (batch.channel_id, message.message_id) in removed:
+                continue
             if _add(changes, known, version, message):
                 changes.added[batch.channel_id, message.message_id] = changes.batch
                 if message.message_id <= seen:

@@ -127,7 +127,7 @@ def revive(
     a = absences.c
     for run in absent(conn, channel_id, min(ids), max(ids)):
         inside = sorted({i for i in ids if run.first <= i <= run.last})
-        if not inside or (run.told and not told):
+        if not inside or run.removed or (run.told and not told):
             continue
         if run.told:
             deleted += [(i, run.known_at) for i in inside]
@@ -203,6 +203,7 @@ def _insert(
                     "told": told,
                     "source": source.value,
                     "known_at": at,
+                    "removed": False,
                 }
                 for first, last in runs
             ],

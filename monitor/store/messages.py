@@ -15,7 +15,7 @@ from monitor.model import (
     MessageId,
     Recorded,
 )
-from monitor.store import flags, ledger, media
+from monitor.store import flags, ledger, media, removals
 from monitor.store.engine import executemany, insert, lookup
 from monitor.store.events import Salt
 from monitor.store.intake import Changes, Key, Known, collect
@@ -60,7 +60,7 @@ _RESTRICT = insert(restrictions).on_conflict_do_nothing()  # named twice is name
 def record(conn: Connection, salt: Salt, version: str, batches: Sequence[Batch]) -> Recorded:
     """Upsert messages, media and the ledger; see `ports.Store.record`."""
     before = ledger.load(conn, {batch.channel_id for batch in batches})
-    changes = collect(_known(conn, batches, before), before, version, batches)
+    changes = collect(*_known(conn, batches, before), before, version, batches)
     media.wait(conn, changes.carried)  # before the messages, which refer to it
     executemany(conn, _UPSERT, changes.rows)
     executemany(conn, _SAMPLE, changes.samples)
@@ -147,15 +147,21 @@ def _mark_deleted(
         changes.lost[MediaId(media_id)] = at
 
 
-def _known(conn: Connection, batches: Sequence[Batch], stands: Mapping[ChannelId, Stand]) -> dict[Key, Known]:
-    """What is on record of the messages that the batches name. Above what was seen there is nothing."""
+def _known(
+    conn: Connection, batches: Sequence[Batch], stands: Mapping[ChannelId, Stand]
+) -> tuple[dict[Key, Known], set[Key]]:
+    """What is on record of the messages that the batches name, and those of them that were removed from it.
+
+    Above what was seen there is nothing.
+    """
     wanted: dict[ChannelId, set[MessageId]] = {channel_id: set() for channel_id in stands}
     for batch in batches:
         seen = stands[batch.channel_id].seen
         ids = wanted[batch.channel_id]
         ids.update(m.message_id for m in batch.messages if m.message_id <= seen)
         ids.update(i for i in batch.deleted if i <= seen)
-    known = {}
+    known: dict[Key, Known] = {}
+    removed: set[Key] = set()
     for channel_id, ids in wanted.items():
         for message_id, edited_at, as_of, *counts, media_id, deleted_at in lookup(
             conn, _KNOWN, messages.c.message_id, ids, channel_id
@@ -163,4 +169,6 @@ def _known(conn: Connection, batches: Sequence[Batch], stands: Mapping[ChannelId
             known[channel_id, message_id] = Known(
                 edited_at, as_of, Counters(*counts), media_id, deleted_at is not None
             )
-    return known
+        unknown = (i for i in ids if (channel_id, i) not in known)
+        removed |= {(channel_id, MessageId(i)) for i in removals.removed(conn, channel_id, unknown)}
+    return known, removed

@@ -101,7 +101,7 @@ class Reader:
             raise StoreUnavailable(f"{self._path}: holds no store yet; it is made when the daemon first runs")
         if revision != migrate.REVISIONS[-1]:
             raise StoreUnavailable(
-                f"{self._path}: has the schema of an older version; the daemon upgrades it when it starts"
+                f"{self._path}: has the schema of an older version; run: monitor db upgrade"
             )
 
     # -- streams, in a fixed order; close those that are not read to their end (contextlib.aclosing)

@@ -191,8 +191,11 @@ absences = _table(
     Column("told", Bool, nullable=False),  # the platform said so; else they were not there when asked for
     Column("source", Text, nullable=False),
     Column("known_at", Time, nullable=False),
+    Column(
+        "removed", Bool, nullable=False
+    ),  # no: they were recorded, and retention or an erasure took the rows
     PrimaryKeyConstraint("channel_id", "first"),
-    truth("told"),
+    *map(truth, ("told", "removed")),
     one_of("source", Source),
     keyed=True,
 )
@@ -409,8 +412,23 @@ events = _table(
     Column("at", Time, nullable=False),
     # A word and not a list of values: every later issue brings types of its own.
     Column("type", Text, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),  # SHA-256(salt ‖ body); outlives them
     Column("salt", LargeBinary),
     Column("body", LargeBinary),  # canonical JSON; erased together with its salt
     word("type"),
+    exactly("commitment", 32),
     exactly("salt", 32),
+)
+
+# -- people ------------------------------------------------------------------------------------------------
+
+operators = _table(
+    "operators",
+    Column("name", Text, primary_key=True),
+    Column("roles", Text, nullable=False),  # sorted, joined by blanks
+    Column("password_hash", Text),  # argon2id's own encoding
+    Column("created_at", Time, nullable=False),
+    Column("disabled_at", Time),
+    word("name"),
+    word("password_hash", 160, also="$=,"),
 )

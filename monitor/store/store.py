@@ -95,6 +95,21 @@ async def open_store(
         await writing.dispose()
 
 
+async def upgraded(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT
+) -> tuple[str | None, str]:
+    """Bring the store at `path` to the newest schema: its revision before (None of an empty one) and after.
+
+    Raises as `open_store` does, and StoreUnavailable when there is none.
+    """
+    path = Path(path)
+    engine.check_file(path)
+    async with reading(path, busy_timeout) as reader:
+        before = await reader.run(migrate.check, path)
+    async with open_store(path, busy_timeout=busy_timeout):
+        return before, migrate.REVISIONS[-1]
+
+
 @asynccontextmanager
 async def open_reader(
     path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT
@@ -260,6 +275,21 @@ class SqlStore:
         that is not on record, NotAuthorized for a channel that is not collected.
         """
         return await self._write(rescans.request, self._salt, operator, since, until, hash_list, username, at)
+
+    async def run(
+        self, work: Callable[Concatenate[Connection, Salt, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What `work` makes of one transaction, whole or not at all; it gets the connection and the salt of events."""
+        return await self._write(work, self._salt, *args, **kwargs)
+
+    async def overwrite(self) -> bool:
+        """See that what was deleted is not in the write-ahead log either; whether that came about.
+
+        The database's own pages are overwritten with zeros as rows go. The log holds older ones until it is emptied,
+        which cannot be done while somebody still reads what was there before.
+        """
+        with engine.mapped(self._path):
+            return await asyncio.to_thread(engine.empty_log, self._path)
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""

@@ -15,8 +15,11 @@ from monitor.store.schema import absences, coverage, messages
 @dataclass(frozen=True, slots=True)
 class Sums:
     """A channel's ids from its `start` to its `top`, each counted once: `recorded` posts, `service` messages,
-    `deleted` before they could be recorded, and `holes`. `stale` are ids on record that are to be asked for again;
-    `known_at` is the time of the latest knowledge of an id, `sources` counts the ids by how they became known."""
+    `deleted` before they could be recorded, `removed` by retention or an erasure, and `holes`.
+
+    `stale` are ids on record that are to be asked for again; `known_at` is the time of the latest knowledge of an
+    id, `sources` counts the ids by how they became known.
+    """
 
     channel_id: ChannelId
     start: MessageId
@@ -24,6 +27,7 @@ class Sums:
     recorded: int
     service: int
     deleted: int
+    removed: int
     stale: int
     known_at: datetime | None
     sources: Mapping[Source, int]
@@ -36,7 +40,7 @@ class Sums:
     @property
     def holes(self) -> int:
         """Ids of which nothing is known yet."""
-        return self.expected - self.recorded - self.service - self.deleted
+        return self.expected - self.recorded - self.service - self.deleted - self.removed
 
 
 def sums(conn: Connection, channels: Sequence[ChannelId] | None = None) -> list[Sums]:
@@ -54,9 +58,9 @@ def sums(conn: Connection, channels: Sequence[ChannelId] | None = None) -> list[
             .group_by(m.kind, m.source)
         ).all()
         gone = conn.execute(
-            select(a.source, func.sum(a.last - a.first + 1), func.max(a.known_at))
+            select(a.source, func.sum(a.last - a.first + 1), func.max(a.known_at), a.removed)
             .where(a.channel_id == channel_id, a.first >= stand.start)
-            .group_by(a.source)
+            .group_by(a.source, a.removed)
         ).all()
         sources: Counter[Source] = Counter()
         for source, count in [(k[1], k[2]) for k in kept] + [(g[0], g[1]) for g in gone]:
@@ -68,7 +72,8 @@ def sums(conn: Connection, channels: Sequence[ChannelId] | None = None) -> list[
                 top=MessageId(stand.top),
                 recorded=sum(k[2] for k in kept if k[0] == MessageKind.MESSAGE),
                 service=sum(k[2] for k in kept if k[0] == MessageKind.SERVICE),
-                deleted=sum(g[1] for g in gone),
+                deleted=sum(g[1] for g in gone if not g[3]),
+                removed=sum(g[1] for g in gone if g[3]),
                 stale=(stand.stale_upto or 0) - (stand.stale_after or 0),
                 known_at=max([k[3] for k in kept] + [g[2] for g in gone], default=None),
                 sources=dict(sources),

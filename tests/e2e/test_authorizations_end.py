@@ -28,7 +28,8 @@ GRANTED = Authorization(
 
 def test_a_revocation_stops_a_running_daemon_and_holds_until_another_reference(tmp_path: Path) -> None:
     posting = [{"username": name, "posts": 5, "live_per_second": 5} for name in ("goes_on", "is_revoked")]
-    with site(tmp_path, {"channels": posting}, channels=[channel("goes_on"), channel("is_revoked")]) as place:
+    declared = [channel("goes_on"), channel("is_revoked")]
+    with site(tmp_path, {"channels": posting}, channels=declared, operator="analyst-7") as place:
         place.login()
 
         def standing(name: str) -> tuple[str, str | None]:

@@ -59,7 +59,7 @@ def rescan(place: Site, *options: str) -> dict[str, Any]:
 def test_a_list_that_comes_later_flags_what_was_examined_before(tmp_path: Path) -> None:
     first = listed(tmp_path, "first", ["0" * 64])
     both = [channel("news_one"), channel("news_two")]
-    with site(tmp_path, WORLD, channels=both, hash_lists=[first]) as place:
+    with site(tmp_path, WORLD, channels=both, hash_lists=[first], operator="analyst-7") as place:
         place.login()
         with place.running() as daemon:
             eventually(lambda: examined(place), "everything", PATIENCE)

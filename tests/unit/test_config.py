@@ -1,15 +1,15 @@
 """A configuration is read whole or refused with file, line, key and remedy."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config import Config, load, parse
+from monitor.config import Config, Retention, load, parse
 from monitor.errors import ConfigError
-from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind, OperatorDetails
+from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind, OperatorDetails, Purpose
 from monitor.prepare import mail_server
 
 PATH = Path("/nowhere/config.yaml")
@@ -155,6 +155,15 @@ def test_groups_are_collected_only_where_included() -> None:
     first, second = config.declarations()
     assert first.includes == {ChatKind.BROADCAST}
     assert second.includes == {ChatKind.BROADCAST, ChatKind.GROUP}
+
+
+def test_nothing_is_removed_for_which_no_time_is_named_and_no_time_is_under_a_day() -> None:
+    assert parse("", PATH).retention.periods() == {}
+    found = parse("retention: {messages: 52w, event_bodies: 1d}\n", PATH).retention.periods()
+    assert found == {Purpose.MESSAGES: timedelta(weeks=52), Purpose.EVENT_BODIES: timedelta(days=1)}
+    assert {purpose.value for purpose in Purpose} == set(Retention.model_fields)
+    assert "less than a day" in refusal("retention: {messages: 5m}\n")
+    assert "retention.flags" in refusal("retention: {flags: 52w}\n")
 
 
 def test_budgets_have_defaults_and_take_nothing_for_a_ban() -> None:

@@ -136,6 +136,7 @@ FREE_COLUMNS: dict[str, str] = {
     "hash_lists.reference": OPERATOR,
     "hash_lists.permitted_uses": "made of three words that the configuration allows",
     "sessions.auth_key": "made by the key exchange, before any message is read",
+    "operators.roles": "made of Role",
     "events.body": "monitor.store.events.handed_in, and else made of columns that are held",
 }
 """Columns of text or bytes without a condition of their own."""

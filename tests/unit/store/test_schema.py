@@ -19,6 +19,7 @@ OPERATORS = {
     "authorizations": {"reference", "granted_by", "approved_by", "terms", "includes"},
     "channels": {"includes"},
     "hash_lists": {"licensor", "reference", "permitted_uses"},
+    "operators": {"roles"},
 }
 """Columns of free text: what operators declare, and what is made of enumerations."""
 
@@ -96,6 +97,7 @@ def test_bytes_are_keys_digests_and_events_alone() -> None:
         ("hash_lists", "sha256"),
         ("events", "salt"),
         ("events", "body"),
+        ("events", "commitment"),
     }
 
 

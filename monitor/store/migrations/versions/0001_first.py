@@ -15,10 +15,10 @@ Text = sa.Text()
 Bytes = sa.LargeBinary()
 
 
-def word(column: str, most: int = 64) -> sa.CheckConstraint:
+def word(column: str, most: int = 64, also: str = "") -> sa.CheckConstraint:
     rule = (
         f"length({column}) <= {most} AND length(CAST({column} AS BLOB)) = length({column})"
-        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+-]*'"
+        f" AND {column} NOT GLOB '*[^A-Za-z0-9._:/+{also}-]*'"
     )
     return sa.CheckConstraint(rule, name=f"{column}_word")
 
@@ -134,8 +134,9 @@ def upgrade() -> None:
         sa.Column("told", Bool, nullable=False),
         sa.Column("source", Text, nullable=False),
         sa.Column("known_at", Int, nullable=False),
+        sa.Column("removed", Bool, nullable=False),
         sa.PrimaryKeyConstraint("channel_id", "first"),
-        truth("told"),
+        *map(truth, ("told", "removed")),
         one_of("source", "live reconcile backfill"),
         keyed=True,
     )
@@ -144,11 +145,24 @@ def upgrade() -> None:
         sa.Column("seq", Int, nullable=False, autoincrement=False),
         sa.Column("at", Int, nullable=False),
         sa.Column("type", Text, nullable=False),
+        sa.Column("commitment", Bytes, nullable=False),
         sa.Column("salt", Bytes),
         sa.Column("body", Bytes),
         sa.PrimaryKeyConstraint("seq"),
         word("type"),
+        exactly("commitment", 32),
         exactly("salt", 32),
+    )
+    table(
+        "operators",
+        sa.Column("name", Text, nullable=False),
+        sa.Column("roles", Text, nullable=False),
+        sa.Column("password_hash", Text),
+        sa.Column("created_at", Int, nullable=False),
+        sa.Column("disabled_at", Int),
+        sa.PrimaryKeyConstraint("name"),
+        word("name"),
+        word("password_hash", 160, also="$=,"),
     )
     table(
         "hash_lists",
