@@ -1,5 +1,6 @@
 """What must be provable: one row an event, written in the transaction of what it describes."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ DECLARED = frozenset(
         "explanation",
         "includes",
         "permitted_uses",
+        "filters",
     }
 )
 """Keys under which an operator's own words stand; under any other key a text is one word."""
@@ -37,6 +39,11 @@ def canonical(body: Mapping[str, Scalar]) -> bytes:
     """The one encoding of a body that its commitment is computed over: JSON with sorted keys, without
     blanks, in UTF-8."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def commitment(salt: bytes | None, body: bytes | None) -> bytes | None:
+    """SHA-256(salt ‖ canonical body): what can be shown of an event without its body. None when that was erased."""
+    return None if salt is None or body is None else hashlib.sha256(salt + body).digest()
 
 
 def body_of(encoded: bytes | None) -> dict[str, Scalar]:

@@ -64,6 +64,8 @@ LIBRARIES = {
     "numba": {"matching"},
     "av": {"matching"},
     "starlette": {"console"},
+    "pyarrow": {"reporting"},
+    "pyrage": {"reporting"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
