@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 
 from monitor.reporting.columns import Cells, Column
 from monitor.reporting.formats import Head, Out, Page
+from monitor.reporting.formats.forward import Forward
 
 GROUP = 65_536
 """Rows of a row group: what a reader has to hold at once."""
@@ -30,7 +31,7 @@ class ParquetWriter:
     def __init__(self, out: Out, head: Head) -> None:
         self._schema = schema(head.columns, head.what, head.marking)
         self._columns = head.columns
-        self._file = pq.ParquetWriter(pa.PythonFile(out, mode="w"), self._schema)
+        self._file = pq.ParquetWriter(Forward(out), self._schema)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
 

@@ -58,8 +58,10 @@ class StixWriter:
         self._document = JsonDocument(out, '{"type": "bundle", "objects": [\n')
         self._identity = self._id("identity")
         self._extension = self._id("extension-definition")
-        self._marks = [_RED if head.marking else _AMBER]
-        self._add_producer(head.marking)
+        self._marks = [_AMBER]
+        self._add_producer()
+        if head.marking:
+            self._marks = [_RED, self._add_statement(head.marking)]
 
     def write(self, page: Page) -> None:
         """Take the next flags."""
@@ -80,8 +82,6 @@ class StixWriter:
         if identifier not in self._written:
             self._written.add(identifier)
             common: dict[str, Any] = {"type": kind, "spec_version": "2.1", "id": identifier}
-            if kind != "marking-definition":
-                common |= {"object_marking_refs": self._marks}
             self._document.add(common | {name: value for name, value in more.items() if value is not None})
         return identifier
 
@@ -89,24 +89,15 @@ class StixWriter:
         at = _spelled(micros)
         return {"created": at, "modified": at, "created_by_ref": self._identity}
 
-    def _add_producer(self, marking: str | None) -> None:
-        colour = "red" if marking else "amber"
-        self._add(
-            *("marking-definition", self._marks[0]),
-            created=_TLP_MADE,
-            definition_type="tlp",
-            name=f"TLP:{colour.upper()}",
-            definition={"tlp": colour},
-        )
-        if marking:
-            statement = self._id("marking-definition", marking)
+    def _add_producer(self) -> None:
+        for identifier, colour in ((_RED, "red"), (_AMBER, "amber")):
             self._add(
-                *("marking-definition", statement),
-                created=_OURS_MADE,
-                definition_type="statement",
-                definition={"statement": marking},
+                *("marking-definition", identifier),
+                created=_TLP_MADE,
+                definition_type="tlp",
+                name=f"TLP:{colour.upper()}",
+                definition={"tlp": colour},
             )
-            self._marks = [*self._marks, statement]
         self._add(
             *("identity", self._identity),
             created=_OURS_MADE,
@@ -120,10 +111,18 @@ class StixWriter:
             modified=_OURS_MADE,
             created_by_ref=self._identity,
             name="match with an entry of a hash list",
-            description="How closely an item matched: distance, threshold and error bound in bits, quality 0 to 100.",
+            description="How closely an item matched: distance, threshold, error bound in bits, quality 0 to 100.",
             schema="docs/exports.md of Channel Monitor; each property is the column of that name",
             version="1.0.0",
             extension_types=["property-extension"],
+        )
+
+    def _add_statement(self, marking: str) -> str:
+        return self._add(
+            *("marking-definition", self._id("marking-definition", marking)),
+            created=_OURS_MADE,
+            definition_type="statement",
+            definition={"statement": marking},
         )
 
     def _add_indicator(self, row: Mapping[str, Value]) -> str:
@@ -141,6 +140,7 @@ class StixWriter:
         return self._add(
             *("indicator", self._id("indicator", *parts)),
             **self._made(row["opened_at"]),
+            object_marking_refs=self._marks if value else [_AMBER],
             name=f"entry {entry} of list {hash_list}",
             valid_from=_spelled(row["opened_at"]),
             **more,
@@ -159,6 +159,7 @@ class StixWriter:
         return self._add(
             *("observed-data", self._id("observed-data", int(row["flag_id"] or 0), *seen)),
             **self._made(row["raised_at"]),
+            object_marking_refs=self._marks,
             first_observed=_spelled(row["raised_at"]),
             last_observed=_spelled(row["raised_at"]),
             number_observed=1,
@@ -168,13 +169,16 @@ class StixWriter:
     def _add_observable(self, kind: str, **of: Any) -> str:
         """What all producers give the same id, made of its contents (STIX 2.1, 2.9)."""
         canonical = json.dumps(of, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return self._add(kind, f"{kind}--{uuid.uuid5(_OBSERVABLES, canonical)}", **of)
+        return self._add(
+            kind, f"{kind}--{uuid.uuid5(_OBSERVABLES, canonical)}", object_marking_refs=self._marks, **of
+        )
 
     def _add_sighting(self, row: Mapping[str, Value], indicator: str, observed: str | None) -> None:
         match = {name: row[name] for name in _MATCH if row[name] is not None}
         self._add(
             *("sighting", self._id("sighting", int(row["flag_id"] or 0), indicator, observed or "")),
             **self._made(row["raised_at"]),
+            object_marking_refs=self._marks,
             description=_VIEWED.format(row["hash_list"]),
             first_seen=_spelled(row["posted_at"]),
             count=1,

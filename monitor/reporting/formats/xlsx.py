@@ -12,17 +12,20 @@ from collections.abc import Callable, Iterable
 from typing import IO
 from xml.sax.saxutils import escape
 
+from monitor.errors import InputError
 from monitor.reporting.columns import Cells, Column, Value
 from monitor.reporting.formats import Head, Out, Page
+from monitor.reporting.formats.forward import Forward
 from monitor.reporting.spelling import spelled
 
 ROWS = 1_048_576
 """Rows of a sheet, its header among them; what is more goes on another."""
 _EXACT = 10**15
+_LONGEST = 32_767
 _WHEN = (1980, 1, 1, 0, 0, 0)
 _WIDTHS = {"integer": 14, "boolean": 9, "time": 28, "text": 24}
 # What XML 1.0 cannot hold, and what reads like the escape for it (ECMA-376 part 1, 22.9.2.19).
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]|_(?=x[0-9A-Fa-f]{4}_)")
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]|_(?=x[0-9A-Fa-f]{4}_)")
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -42,6 +45,10 @@ _STYLES = (
 
 
 def _inline(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise InputError(
+            f"format xlsx: a cell takes {_LONGEST:,} characters, and a text has more; take csv, jsonl or parquet"
+        )
     text = _UNFIT.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(text)}</t></is></c>'
 
@@ -72,7 +79,7 @@ class XlsxWriter:
     def __init__(self, out: Out, head: Head, rows: int = ROWS) -> None:
         self._head = head
         self._most = rows
-        self._zip = zipfile.ZipFile(_Stream(out), "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        self._zip = zipfile.ZipFile(Forward(out), "w", zipfile.ZIP_DEFLATED, compresslevel=6)
         self._sheets: list[str] = []
         self._left = 0
         self._sheet = self._begin()
@@ -125,8 +132,8 @@ class XlsxWriter:
 
     def _end(self) -> None:
         marking = self._head.marking or ""
-        # 255 characters are what a header takes; an ampersand begins a code.
-        text = escape("&C" + marking[:200].replace("&", "&&") + "&R&P / &N")
+        # 255 characters are what a header takes; an ampersand begins a code, and there are no escapes.
+        text = escape("&C" + _UNFIT.sub(" ", marking[:200]).replace("&", "&&") + "&R&P / &N")
         self._sheet.write(
             (
                 '</sheetData><pageSetup orientation="landscape"/>'
@@ -180,19 +187,3 @@ def _parts(sheets: list[str]) -> Iterable[tuple[str, str]]:
         f' Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
     )
     yield "xl/styles.xml", _STYLES
-
-
-class _Stream:
-    """A file that only goes forward, so that zipfile does not go back to fill in sizes."""
-
-    def __init__(self, out: Out) -> None:
-        self._out = out
-
-    def write(self, data: bytes, /) -> int:
-        return self._out.write(data)
-
-    def flush(self) -> None:
-        self._out.flush()
-
-    def close(self) -> None:
-        """Whoever opened it closes it."""

@@ -8,15 +8,12 @@ import pytest
 from monitor.model import Counters, MediaOutcome, Refusal, Restriction
 from monitor.store import SqlStore, open_store
 from tests.contract.making import (
-    CHANNEL,
     MD5,
     OTHER,
     PDQ,
     START,
     batch,
     declared,
-    gone,
-    hash_list,
     later,
     matched,
     message,

@@ -20,8 +20,12 @@ async def take(store: SqlStore, database: Path, what: str, kind: str, path: Path
     """Export as analyst-1; the digest told must be the file's. How many rows."""
     usual = {"operator": "analyst-1", "at": later(100), "names": EntryNames(KEY)}
     exported = await export(store, database, what, kind, path, **usual | more)
-    assert exported.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert exported.sha256 == _sha256(path)
     return exported.rows
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read(path: Path) -> str:

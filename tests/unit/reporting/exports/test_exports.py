@@ -1,7 +1,6 @@
 """Exports: what is in them, what must not be, and that each one leaves its event."""
 
 import hashlib
-import json
 import re
 import stat
 from contextlib import suppress
@@ -14,7 +13,6 @@ from monitor.reporting import columns
 from monitor.reporting.columns import MESSAGES, MESSAGES_WITH_ADDRESSES
 from monitor.reporting.entries import EntryNames
 from monitor.reporting.exports import export
-from monitor.reporting.formats import FORMATS
 from monitor.reporting.sheets import SHEETS
 from monitor.store import SqlStore
 from monitor.store.queries import SOURCES
