@@ -150,6 +150,16 @@ def test_row_groups_are_bounded() -> None:
     assert (sum(sizes), max(sizes)) == (200_000, GROUP)
 
 
+def test_a_row_group_is_written_as_soon_as_it_is_full() -> None:
+    out = io.BytesIO()
+    writer = FORMATS["parquet"].open(out, HEAD)
+    for _ in range(GROUP // 8_192):
+        assert out.tell() == len(b"PAR1")
+        writer.write([[1] * 8_192, [True] * 8_192, [0] * 8_192, ["a"] * 8_192])
+    assert out.tell() > len(b"PAR1")
+    writer.finish()
+
+
 def test_a_parquet_file_without_the_library_says_what_to_install() -> None:
     # Another process: here it is loaded.
     code = (
@@ -205,7 +215,11 @@ def unescaped(text: str) -> str:
 
 @pytest.mark.parametrize("number", [10**15 - 1, 10**15, 2**63 - 1, -(2**63), 0, -1])
 def test_no_number_is_rounded_in_a_workbook(number: int) -> None:
-    assert as_objects("xlsx", workbook([(number, None, None, None)]))[0]["number"] == number
+    data = workbook([(number, None, None, None)])
+    assert as_objects("xlsx", data)[0]["number"] == number
+    # A number is held to 15 digits by every spreadsheet, whatever the file says.
+    cell = openpyxl.load_workbook(io.BytesIO(data))["flags"]["A2"]
+    assert isinstance(cell.value, str) == (abs(number) >= 10**15)
 
 
 def test_a_marking_stands_on_every_page_of_every_sheet() -> None:
