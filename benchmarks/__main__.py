@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     confinement,
     downloads,
+    exports,
     hashing,
     lists,
     photos,
@@ -38,6 +39,7 @@ def _all(full: bool) -> Mapping[str, Callable[[], list[Row]]]:
         "downloads": lambda: [downloads.measure()],
         "confinement": lambda: [confinement.measure()],
         "steady": steady.measure,
+        "exports": exports.measure,
     }
 
 

@@ -22,6 +22,7 @@ PACKAGES = (
     "pdqhash",
     "faiss-cpu",
     "av",
+    "pyarrow",
 )
 """Whose versions a document names."""
 

@@ -21,7 +21,8 @@ from monitor.config import Config, load
 from monitor.errors import FatalError, InputError
 from monitor.matching import film_of, hash_image
 from monitor.model import ChannelState, Role
-from monitor.prepare import Prepared, now, prepare
+from monitor.prepare import Prepared, now, prepare, pseudonym_key
+from monitor.reporting.entries import EntryNames
 from monitor.reporting.exports import export
 from monitor.store import open_reader, open_store, operators
 from monitor.telegram.client import connect
@@ -251,12 +252,17 @@ async def _chatter(collecting: "asyncio.Task[None]", shown: Showcase, stop: asyn
 async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: float) -> Summary:
     exports = config.path.parent / "exports"
     exports.mkdir(mode=0o700)
-    written = []
+    written, names = [], EntryNames(pseudonym_key(config))
     async with open_store(config.database) as store:
         for what in ("flags", "messages", "channels"):
             for kind in ("csv", "jsonl"):
                 path = exports / f"{what}.{kind}"
-                await export(store, config.database, what, kind, path, operator=config.operator, at=now())
+                await export(
+                    *(store, config.database, what, kind, path),
+                    operator=config.operator,
+                    at=now(),
+                    names=names,
+                )
                 written.append(str(path))
         path = exports / "flags-with-addresses.csv"
         await export(
@@ -267,6 +273,7 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
             path,
             operator=config.operator,
             at=now(),
+            names=names,
             with_addresses=True,
             purpose="comparing the demo's flags with what was planted",
         )

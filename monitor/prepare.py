@@ -75,7 +75,12 @@ def endpoint(config: Config) -> Endpoint | None:
 
 
 def pseudonyms(config: Config) -> Pseudonyms:
-    """The project's pseudonyms. Raises ConfigError when the key is missing, loose, or inside the state directory."""
+    """The project's pseudonyms. Raises ConfigError as `pseudonym_key` does."""
+    return Pseudonyms(pseudonym_key(config))
+
+
+def pseudonym_key(config: Config) -> bytes:
+    """The key of pseudonyms. Raises ConfigError when it is missing, loose, or inside the state directory."""
     path = config.resolve(config.pseudonym_key.file)
     where = f"{config.path}: pseudonym_key"
     if path.is_relative_to(config.state):
@@ -87,7 +92,7 @@ def pseudonyms(config: Config) -> Pseudonyms:
     key = read_private(path, where)
     if len(key) < KEY_BYTES:
         raise ConfigError(f"{where}: {path} is shorter than {KEY_BYTES} bytes; monitor init makes one")
-    return Pseudonyms(key)
+    return key
 
 
 def lists(config: Config) -> tuple[HashList, ...]:

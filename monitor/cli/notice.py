@@ -175,7 +175,7 @@ def _write(notice: "Notice", kind: str, file: Path | None) -> None:
         sys.stdout.write(text)
         return
     with writing(file) as written:
-        written.write(text)
+        written.write(text.encode())
         digest = written.close()
         written.keep()
     typer.echo(f"{notice.title}\n{file}, SHA-256 {digest}", err=True)

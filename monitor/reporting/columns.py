@@ -1,67 +1,59 @@
 """The columns of each export: a contract, so names and order stay; docs/exports.md repeats them for readers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from monitor.model import MediaOutcome
+from monitor.reporting.entries import EntryNames, HashValues
 
 Value = str | int | bool | None
+"""A cell: times are microseconds since 1970 in UTC; None is absent."""
+Cells = Sequence[Value]
+"""The cells of one column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What some columns are made of besides the row: names of entries under the operator's key, the values that
+    lists have for entries, the marking of the file."""
+
+    names: EntryNames | None = None
+    values: HashValues | None = None
+    marking: str | None = None
+
+
+Making = Callable[..., Value]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of an export. `kind` is integer, boolean, time or text."""
+    """A column of an export. `kind` is integer, boolean, time or text.
+
+    `of` are the columns of the store's row that it is made of, `make` how; without them it is the row's own.
+    """
 
     name: str
     kind: str
     meaning: str
+    of: tuple[str, ...] = ()
+    make: Callable[[Known], Making] | None = None
 
-    def value(self, row: Mapping[Any, Any]) -> Value:
-        """The row's value as an export holds it: times in ISO 8601 UTC, absent is None."""
-        found = row[self.name]
-        if found is None:
-            return None
-        if self.kind == "boolean":
-            return bool(found)
-        if isinstance(found, datetime):
-            return found.isoformat().replace("+00:00", "Z")
-        return int(found) if self.kind == "integer" else str(found)
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the store's row that it needs."""
+        return self.of if self.of or self.make else (self.name,)
 
-
-@dataclass(frozen=True, slots=True)
-class _Settled(Column):
-    """The outcome of a media item, for those who are not to learn which messages carry a match."""
-
-    def value(self, row: Mapping[Any, Any]) -> Value:
-        found = row[self.name]
-        return "examined" if found in (MediaOutcome.MATCH, MediaOutcome.NO_MATCH) else found
-
-
-@dataclass(frozen=True, slots=True)
-class _Screened(Column):
-    """Whether a distance may be off, as the original was not looked at."""
-
-    def value(self, row: Mapping[Any, Any]) -> Value:
-        return row["error_bound"] is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _State(Column):
-    """A case's state. No decision can be recorded yet, so each one is open."""
-
-    def value(self, row: Mapping[Any, Any]) -> Value:
-        return "open"
-
-
-@dataclass(frozen=True, slots=True)
-class _Link(Column):
-    """Where the message can be seen; none while the channel has no public name."""
-
-    def value(self, row: Mapping[Any, Any]) -> Value:
-        username = row["username"]
-        return None if username is None else f"https://t.me/{username}/{row['message_id']}"
+    def cells(self, stored: Mapping[str, Sequence[Any]], known: Known, rows: int) -> Cells:
+        """Its cells, from the stored columns of so many rows."""
+        if self.make is not None:
+            making = self.make(known)
+            if not self.of:
+                return [making()] * rows
+            return [making(*row) for row in zip(*(stored[name] for name in self.of), strict=True)]
+        found: Cells = stored[self.sources[0]]
+        return (
+            [None if value is None else bool(value) for value in found] if self.kind == "boolean" else found
+        )
 
 
 def _integer(name: str, meaning: str) -> Column:
@@ -121,9 +113,22 @@ _MESSAGES_END = (
 )
 MESSAGES = (
     *_MESSAGES,
-    _Settled("media_outcome", "text", _OUTCOME.format("examined (whether it matched is left out)")),
+    Column(
+        "media_outcome",
+        "text",
+        _OUTCOME.format("examined (whether it matched is left out)"),
+        ("media_settled",),
+    ),
     *_MESSAGES_END,
 )
+MARKING = Column(
+    "marking",
+    "text",
+    "the same in each row: what the file contains that must not go further, and for what purpose it was made",
+    (),
+    lambda known: lambda: known.marking,
+)
+"""The last column of what contains addresses or hashes, so that a part of the file is marked as the whole is."""
 MESSAGES_WITH_ADDRESSES = (
     *_MESSAGES,
     _text("media_outcome", _OUTCOME.format("match, no_match")),
@@ -148,8 +153,8 @@ FLAGS = (
     ),
     _text("media_kind", "photo, video, document and so on"),
     _time("posted_at", "when the message was posted"),
-    _State("state", "text", "state of the case: open until decisions can be recorded"),
-    _Screened("screened", "boolean", "whether a smaller rendition than the original decided"),
+    _text("state", "state of the case: open until decisions can be recorded"),
+    _boolean("screened", "whether a smaller rendition than the original decided"),
     _integer(
         "error_bound", "bits that its distance may be off then, as measured; empty when the original decided"
     ),
@@ -158,13 +163,43 @@ FLAGS = (
         "list_share", "of a film that a list of films holds: per cent of the entry's frames that it shows"
     ),
 )
-FLAGS_WITH_ADDRESSES = (
-    *FLAGS,
+FLAG_ADDRESSES = (
     _integer("channel_id", "the channel, without the -100 prefix of the bot API"),
     _text("username", "a public name of the channel"),
     _integer("message_id", "the message within its channel"),
     _integer("media_id", "the photo or document"),
-    _Link("link", "text", "where the message can be seen"),
+    Column("link", "text", "where the message can be seen", ("username", "message_id"), lambda _: _link),
+)
+ENTRY_HMAC = Column(
+    "entry_hmac",
+    "text",
+    "keyed name of the entry, the same in all exports under one key: key's id, dash, HMAC-SHA-256 in hex",
+    ("hash_list", "entry"),
+    lambda known: known.names or _absent,
+)
+HASH = Column(
+    "hash",
+    "text",
+    "what the list gives for the entry and algorithm, in hex; several are joined by blanks",
+    ("hash_list", "entry", "algorithm"),
+    lambda known: known.values or _absent,
+)
+
+CASES = (
+    _integer("case_id", "all flags of one entry of one list"),
+    _text("hash_list", "the list"),
+    _text("entry", "the entry"),
+    _time("opened_at", "when its first match was found"),
+    _text("state", "open until decisions can be recorded"),
+    _integer("flags", "how many flags it has"),
+    _integer("channels", "in how many channels"),
+    _time("first_sighting_at", "when the first of its flags was raised"),
+    _time("last_sighting_at", "when the last of its flags was raised"),
+    _time(
+        "quarantined_at",
+        "since when its flags are held back, as it matched too much; absent when they are not",
+    ),
+    ENTRY_HMAC,
 )
 
 CHANNELS = (
@@ -181,3 +216,52 @@ CHANNELS = (
     _text("authorization", "reference of the authorization in force"),
     _time("valid_until", "when that authorization ends"),
 )
+
+LOG = (
+    _integer("seq", "number of the event, from 0 without gaps"),
+    _time("at", "when it was recorded, by this project's clock"),
+    _text("type", "what happened: flag_raised, export_made and so on"),
+    Column(
+        "commitment",
+        "text",
+        "SHA-256 of salt and body in hex, which the report log proves; it outlives them",
+        ("commitment",),
+        lambda _: _hex,
+    ),
+)
+LOG_BODIES = (
+    Column("body", "text", "canonical JSON of what is on record of it", ("body",), lambda _: _decoded),
+    Column(
+        "salt",
+        "text",
+        "32 random bytes in hex, with which the body gives the commitment",
+        ("salt",),
+        lambda _: _hex,
+    ),
+)
+
+OBSERVATIONS = (
+    _integer("channel_id", "the channel, without the -100 prefix of the bot API"),
+    _time("observed_at", "when this project learnt of it, by its own clock"),
+    _text("outcome", "message_gone; or channel_ and why it was refused or stopped, such as channel_gone"),
+    _text("source", "where it is on record: messages or events"),
+)
+OBSERVATION_ADDRESSES = (
+    _integer("message_id", "the message within its channel; absent when it is all of them"),
+)
+
+
+def _absent(*_: object) -> None:
+    return None
+
+
+def _link(username: str | None, message_id: int) -> str | None:
+    return None if username is None else f"https://t.me/{username}/{message_id}"
+
+
+def _decoded(body: bytes | None) -> str | None:
+    return None if body is None else body.decode()
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()

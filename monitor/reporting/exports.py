@@ -1,6 +1,6 @@
 """Exports: rows of the store as a file, and an event that says who took what, and why."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,38 +9,86 @@ from pathlib import Path
 
 from monitor.errors import InputError
 from monitor.model import EventType
-from monitor.reporting.columns import (
-    CHANNELS,
-    FLAGS,
-    FLAGS_WITH_ADDRESSES,
-    MESSAGES,
-    MESSAGES_WITH_ADDRESSES,
-    Column,
-)
+from monitor.reporting.columns import Column, Known
+from monitor.reporting.encryption import Plain, encrypting, fingerprint, recipient
+from monitor.reporting.entries import EntryNames, HashValues
 from monitor.reporting.files import writing
-from monitor.reporting.formats import FORMATS
-from monitor.store import Reader, Row, SqlStore, open_reader
+from monitor.reporting.formats import FORMATS, Format, Head, Out
+from monitor.reporting.sheets import SHEETS
+from monitor.store import Filters, SqlStore, open_reader
+from monitor.store.events import LONGEST_DECLARED
 
-_ROWS: Mapping[str, Callable[[Reader], AsyncGenerator[Row, None]]] = {
-    "flags": Reader.flag_rows,
-    "messages": Reader.message_rows,
-    "channels": Reader.channel_rows,
-}
-COLUMNS: Mapping[str, tuple[Column, ...]] = {"flags": FLAGS, "messages": MESSAGES, "channels": CHANNELS}
-"""What each export holds."""
-WITH_ADDRESSES: Mapping[str, tuple[Column, ...]] = {
-    "flags": FLAGS_WITH_ADDRESSES,
-    "messages": MESSAGES_WITH_ADDRESSES,
-}
-"""What those hold that say which messages are flagged."""
+ALL = Filters()
+"""No filter."""
+Progress = Callable[[int, int], None]
+"""Told how many rows are written, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: its rows, and the SHA-256 of the file in hex."""
+    """What was written: its rows, and the SHA-256 of the file in hex. `plain_sha256` is that of what was encrypted,
+    None where nothing was."""
 
     rows: int
     sha256: str
+    plain_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted: flags, cases, messages, channels, log or observations, in one of the formats.
+
+    Addresses and hashes need a purpose. `values` are those of the hash lists, for `hashes`; `names` names entries.
+    """
+
+    what: str
+    kind: str
+    addresses: bool = False
+    hashes: bool = False
+    purpose: str | None = None
+    filters: Filters = ALL
+    names: EntryNames | None = None
+    values: HashValues | None = None
+
+    @property
+    def marking(self) -> str | None:
+        """What the file says of itself; None when it holds neither addresses nor hashes."""
+        held = [
+            text
+            for text, there in (
+                ("addresses of flagged items", self.addresses),
+                ("hashes of a list", self.hashes),
+            )
+            if there
+        ]
+        if not held:
+            return None
+        return f"contains {' and '.join(held)}; only for: {' '.join((self.purpose or '').split())}"
+
+    def checked(self) -> tuple[Format, tuple[Column, ...]]:
+        """How the rows are written, and the columns. Raises InputError for what cannot be."""
+        if self.what not in SHEETS:
+            raise InputError(f"export {self.what}: not known; choose one of {', '.join(SHEETS)}")
+        if self.kind not in FORMATS:
+            raise InputError(f"format {self.kind}: not known; choose one of {', '.join(FORMATS)}")
+        form = FORMATS[self.kind]
+        if form.only and self.what not in form.only:
+            raise InputError(
+                f"format {self.kind}: holds {', '.join(form.only)} alone;"
+                f" take csv, jsonl, parquet or xlsx for {self.what}"
+            )
+        columns = SHEETS[self.what].chosen(self.what, self.addresses, self.hashes)
+        for option, given, name in (
+            ("--with-addresses", self.addresses, "addresses"),
+            ("--with-hashes", self.hashes, "hashes"),
+        ):
+            if given and not (self.purpose or "").strip():
+                raise InputError(f"{option}: needs a purpose; say with --purpose what the {name} are for")
+        if len(self.purpose or "") > LONGEST_DECLARED:
+            raise InputError(f"--purpose: takes {LONGEST_DECLARED:,} characters")
+        if len(str(self.filters)) > LONGEST_DECLARED:
+            raise InputError("--channel: too many for the record of one export; make several")
+        return form, columns
 
 
 async def export(
@@ -53,50 +101,77 @@ async def export(
     operator: str,
     at: datetime,
     with_addresses: bool = False,
+    with_hashes: bool = False,
     purpose: str | None = None,
+    filters: Filters = ALL,
+    names: EntryNames | None = None,
+    values: HashValues | None = None,
+    encrypt_to: str | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
-    """Write flags, messages or channels from `database` to `path`, as csv or jsonl; `store` gets the event.
+    """Write rows of `database` to `path`; `store` gets the event. `what` and `kind` as `Order` has them.
 
     The file (0600) appears whole, after its event is durable, or not at all; one that is there is replaced.
-    `with_addresses` adds what leads to flagged messages, and needs a purpose. Raises InputError.
+    `with_addresses` adds what leads to flagged messages, `with_hashes` the `values` of lists; both need a purpose.
+    Without `names` entries have no keyed name. With `encrypt_to`, a public key of age, what is written is encrypted
+    and the plain text never lies on the disk. Raises InputError.
     """
+    order = Order(what, kind, with_addresses, with_hashes, purpose, filters, names, values)
+    order.checked()
+    if encrypt_to is not None:
+        recipient(encrypt_to)
+    plain: Plain | None = None
     path = Path(path)
-    columns = _columns(what, with_addresses, purpose)
-    if kind not in FORMATS:
-        raise InputError(f"format {kind}: not known; choose one of {', '.join(FORMATS)}")
-    head, spell = FORMATS[kind]([column.name for column in columns])
-    rows = 0
     with writing(path) as file:
-        file.write(head)
-        async with open_reader(database) as reader, aclosing(_ROWS[what](reader)) as stream:
-            async for row in stream:
-                file.write(spell([column.value(row) for column in columns]))
-                rows += 1
+        if encrypt_to is None:
+            rows = await write(database, order, file, at, progress)
+        else:
+            with encrypting(file, encrypt_to) as plain:
+                rows = await write(database, order, plain, at, progress)
         digest = file.close()
+        done = Exported(rows, digest, plain.hexdigest() if plain else None)
         await store.append(
             EventType.EXPORT_MADE,
             {
                 "what": what,
                 "format": kind,
+                "filters": str(filters) or None,
                 "rows": rows,
                 "sha256": digest,
+                "plain_sha256": done.plain_sha256,
                 "addresses": with_addresses,
+                "hashes": with_hashes,
                 "operator": operator,
                 "purpose": purpose,
+                "recipient": fingerprint(encrypt_to) if encrypt_to else None,
             },
             at,
         )
         file.keep()
-    return Exported(rows, digest)
+    return done
 
 
-def _columns(what: str, with_addresses: bool, purpose: str | None) -> tuple[Column, ...]:
-    if what not in COLUMNS:
-        raise InputError(f"export {what}: not known; choose one of {', '.join(COLUMNS)}")
-    if not with_addresses:
-        return COLUMNS[what]
-    if what not in WITH_ADDRESSES:
-        raise InputError(f"export {what}: has no addresses of flagged messages; leave --with-addresses out")
-    if not purpose or not purpose.strip():
-        raise InputError("--with-addresses: needs a purpose; say with --purpose what the addresses are for")
-    return WITH_ADDRESSES[what]
+async def write(
+    database: str | PathLike[str], order: Order, out: Out, at: datetime, progress: Progress | None = None
+) -> int:
+    """Write the rows of an order to `out`, without an event; returns how many they are.
+
+    For what puts several exports into one file and one event. Raises InputError.
+    """
+    form, columns = order.checked()
+    columns += tuple(column for column in form.beside if column not in columns)
+    known = Known(order.names, order.values, order.marking)
+    names = tuple(dict.fromkeys(name for column in columns for name in column.sources))
+    writer = form.open(out, Head(order.what, columns, at, order.marking, order.names))
+    rows = 0
+    async with open_reader(database) as reader:
+        total = 0 if progress is None else await reader.count(order.what, order.filters)
+        async with aclosing(reader.pages(order.what, names, order.filters, form.rows)) as pages:
+            async for page in pages:
+                stored = dict(zip(names, zip(*page, strict=True), strict=True))
+                writer.write([column.cells(stored, known, len(page)) for column in columns])
+                rows += len(page)
+                if progress is not None:
+                    progress(rows, total)
+    writer.finish()
+    return rows

@@ -19,11 +19,13 @@ class Written:
         self._digest = hashlib.sha256()
         self._file = os.fdopen(descriptor, "wb")
 
-    def write(self, text: str) -> None:
-        """Append the text, in UTF-8."""
-        data = text.encode()
+    def write(self, data: bytes) -> int:
+        """Append the bytes; returns how many they are."""
         self._digest.update(data)
-        self._file.write(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Nothing: `close` makes it durable."""
 
     def close(self) -> str:
         """Make what was written durable; returns its SHA-256 in hex."""

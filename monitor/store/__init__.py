@@ -1,11 +1,13 @@
 """Rows: one schema, one writer with whole transactions, readers apart."""
 
+from monitor.store.filters import Filters
 from monitor.store.reader import ChannelStatus, Quarantined, Reader, Row
 from monitor.store.rescans import Rescanned
 from monitor.store.store import SqlStore, open_reader, open_store, upgraded
 
 __all__ = [
     "ChannelStatus",
+    "Filters",
     "Quarantined",
     "Reader",
     "Rescanned",

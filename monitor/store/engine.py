@@ -12,10 +12,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, ColumnElement, Connection, Dialect, Select, Table, bindparam, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    event,
+    func,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeEngine
 
 from monitor.errors import StoreBusy, StoreCorrupt, StoreUnavailable
 
@@ -77,6 +90,13 @@ def lookup(
 def _lookup_sql(statement: Select[Any], column: ColumnElement[int], dialect: Dialect, size: int) -> str:
     parameters = [bindparam(f"id_{n}", type_=column.type) for n in range(size)]
     return str(statement.where(column.in_(parameters)).compile(dialect=dialect))
+
+
+def body_field(
+    body: ColumnElement[Any], name: str, kind: TypeEngine[Any] | None = None
+) -> ColumnElement[Any]:
+    """A field of an event's body, as text unless said otherwise; absent when the body has been erased."""
+    return func.json_extract(cast(body, Text), f"$.{name}", type_=kind or Text())
 
 
 def writer(path: Path, busy_timeout: float) -> AsyncEngine:

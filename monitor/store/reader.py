@@ -29,6 +29,7 @@ from monitor.model import (
 from monitor.store import accounts, budgets, engine, migrate, queries, rescans, sums
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of, following
+from monitor.store.filters import Filters, on_record
 from monitor.store.rescans import Rescanned
 from monitor.store.schema import (
     cases,
@@ -109,18 +110,41 @@ class Reader:
     def message_rows(self) -> AsyncGenerator[Row, None]:
         """Every message, by channel and message id: the columns of the table but for what is only ours,
         with `media_outcome` and `restriction` ("platform:reason", joined by blanks)."""
-        return self._stream(queries.MESSAGES)
+        return self._stream(queries.MESSAGES.rows())
 
     def flag_rows(self) -> AsyncGenerator[Row, None]:
         """One row a flag and case, with the flag's best match in that case, by flag and case.
 
         Exact matches come before perceptual ones, then the least distance. With the message's address.
         """
-        return self._stream(queries.FLAGS)
+        return self._stream(queries.FLAGS.rows())
 
-    def channel_rows(self) -> AsyncGenerator[Row, None]:
-        """Every channel ever declared, with its authorization's reference and end, by username."""
-        return self._stream(queries.CHANNELS)
+    async def pages(
+        self, what: str, names: Sequence[str], filters: Filters, rows: int
+    ) -> AsyncGenerator[Sequence[Sequence[Any]], None]:
+        """Rows of one of `queries.SOURCES` with these columns, some `rows` at a time, in that source's order.
+
+        Values are as they are stored: times in microseconds since 1970 in UTC, truth values as 0 and 1. Raises
+        InputError for a filter that has no meaning there, or that names what is not on record.
+        """
+        query = queries.SOURCES[what].narrowed(what, names, filters)
+        with engine.mapped(self._path):
+            async with self._engine.begin() as conn:
+                await conn.run_sync(on_record, filters)
+                result = await conn.stream(query)
+                async for page in result.partitions(rows):
+                    yield page
+
+    async def count(self, what: str, filters: Filters) -> int:
+        """How many rows `pages` gives. Raises InputError as that does."""
+        source = queries.SOURCES[what]
+        query = source.narrowed(what, list(source.columns)[:1], filters).order_by(None).subquery()
+        [(number,)] = await self.run(_all, select(func.count()).select_from(query))
+        return int(number)
+
+    async def entries(self) -> set[tuple[str, str]]:
+        """List and entry of every case."""
+        return {(row[0], row[1]) for row in await self.run(_all, select(cases.c.hash_list, cases.c.entry))}
 
     async def events(self, first: int = 0) -> AsyncGenerator[Event, None]:
         """Events from sequence number `first` on, in order."""

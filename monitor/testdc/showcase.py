@@ -82,7 +82,7 @@ class Showcase:
         return self.world.document(self.files[entry], name=f"{self.words()}.bin")
 
 
-MARKER = "zqx"
+MARKER = "zqxwvjq"
 """How every marker word begins; no English word and no identifier of ours contains it."""
 
 

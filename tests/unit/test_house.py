@@ -70,6 +70,8 @@ LIBRARIES = {
     "threatexchange": {"exchange"},
     "requests": {"exchange"},
     "starlette": {"console"},
+    "pyarrow": {"reporting"},
+    "pyrage": {"reporting"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

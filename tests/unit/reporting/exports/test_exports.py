@@ -1,48 +1,23 @@
 """Exports: what is in them, what must not be, and that each one leaves its event."""
 
-import csv
 import hashlib
-import json
 import re
 import stat
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from monitor.errors import InputError, StoreUnavailable
-from monitor.model import (
-    Counters,
-    Event,
-    EventType,
-    MediaOutcome,
-    Refusal,
-    Restriction,
-)
-from monitor.reporting.columns import CHANNELS, FLAGS, FLAGS_WITH_ADDRESSES, MESSAGES, MESSAGES_WITH_ADDRESSES
-from monitor.reporting.exports import COLUMNS, export
-from monitor.reporting.formats import FORMATS, csv_cell
-from monitor.store import SqlStore, open_store
-from tests.contract.making import (
-    CHANNEL,
-    MD5,
-    OTHER,
-    PDQ,
-    START,
-    batch,
-    declared,
-    later,
-    matched,
-    message,
-    picture,
-    profile,
-    settled,
-    span,
-)
+from monitor.reporting import columns
+from monitor.reporting.columns import MESSAGES, MESSAGES_WITH_ADDRESSES
+from monitor.reporting.entries import EntryNames
+from monitor.reporting.exports import export
+from monitor.reporting.sheets import SHEETS
+from monitor.store import SqlStore
+from monitor.store.queries import SOURCES
+from tests.contract.making import CHANNEL, OTHER, START, later
+from tests.unit.reporting.exports.taking import KEY, exports, names, objects, read, table, take
 
 DESIGN = {
     "messages": """channel_id, message_id, grouped_id, posted_at, edited_at, first_seen_at, deleted_seen_at, kind,
@@ -55,68 +30,28 @@ DESIGN = {
         state, reason, authorization, valid_until""",
 }
 ADDRESSES = ["channel_id", "username", "message_id", "media_id", "link"]
-DOCUMENT = Path(__file__).parents[3] / "docs" / "exports.md"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "exports.md"
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "store.sqlite3"
-
-
-@pytest.fixture
-async def store(database: Path) -> AsyncIterator[SqlStore]:
-    """A channel with a flagged picture, a forwarded one that is not, and a refused channel."""
-    async with open_store(database) as store:
-        await store.declare([declared(), declared("refused_two")], START)
-        await store.joined("example_one", profile(verified=True), "main", START)
-        await store.refused("refused_two", Refusal.NOT_FOUND, START)
-        hidden = (Restriction("ios", "porn"), Restriction("all", "terms"))
-        counters = Counters(views=0, reactions=4)
-        carriers = [
-            message(1, media=picture(51), restrictions=hidden, counters=counters),
-            message(2, media=picture(52), edited_at=later(5.25)),
-            message(3),
-        ]
-        await store.record(
-            [batch(*carriers, span=span(0, 3)), batch(message(9, OTHER, media=picture(51)), channel=OTHER)]
-        )
-        await store.examined(matched(51, PDQ, MD5, at=later(60)))
-        await store.examined(settled(52, MediaOutcome.NO_MATCH))
-        yield store
-
-
-async def take(store: SqlStore, database: Path, what: str, kind: str, path: Path, **more: Any) -> int:
-    exported = await export(store, database, what, kind, path, operator="analyst-1", at=later(100), **more)
-    assert exported.sha256 == hashlib.sha256(read(path).encode()).hexdigest()
-    return exported.rows
-
-
-def read(path: Path) -> str:
-    return path.read_bytes().decode("utf-8")
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def objects(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in read(path).splitlines()]
-
-
-async def exports(store: SqlStore) -> list[Event]:
-    return [event async for event in store.reader.events() if event.type is EventType.EXPORT_MADE]
+def column_names(what: str, *, addresses: bool = False, hashes: bool = False) -> list[str]:
+    return [column.name for column in SHEETS[what].chosen(what, addresses, hashes)]
 
 
 @pytest.mark.parametrize("what", DESIGN)
 def test_columns_are_those_of_the_contract_in_its_order(what: str) -> None:
-    assert [column.name for column in COLUMNS[what]] == re.split(r",\s+", DESIGN[what])
+    promised = re.split(r",\s+", DESIGN[what])
+    assert column_names(what)[: len(promised)] == promised
 
 
-def test_addresses_come_after_all_other_columns() -> None:
-    assert FLAGS_WITH_ADDRESSES[: len(FLAGS)] == FLAGS
-    assert [column.name for column in FLAGS_WITH_ADDRESSES[len(FLAGS) :]] == ADDRESSES
-    assert [column.name for column in MESSAGES_WITH_ADDRESSES] == [column.name for column in MESSAGES]
+def test_what_came_later_follows_what_was_promised() -> None:
+    promised = re.split(r",\s+", DESIGN["flags"])
+    assert column_names("flags", addresses=True) == [*promised, *ADDRESSES, "entry_hmac", "marking"]
+    assert column_names("flags", addresses=True, hashes=True)[-2:] == ["hash", "marking"]
+    assert column_names("messages", addresses=True) == [*column_names("messages"), "marking"]
+
+
+def test_every_sheet_has_rows() -> None:
+    assert set(SHEETS) == set(SOURCES)
 
 
 def test_the_document_names_every_column_with_type_and_meaning() -> None:
@@ -124,8 +59,11 @@ def test_the_document_names_every_column_with_type_and_meaning() -> None:
         r"^\| `(\w+)` \| (\w+) \| (.+) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
     )
     fuller = [column for column in MESSAGES_WITH_ADDRESSES if column not in MESSAGES]
-    columns = [*MESSAGES, *fuller, *FLAGS, *FLAGS_WITH_ADDRESSES[len(FLAGS) :], *CHANNELS]
-    assert documented == [(column.name, column.kind, column.meaning) for column in columns]
+    there = [columns.MARKING, *MESSAGES, *fuller]
+    for what, sheet in SHEETS.items():
+        if what != "messages":
+            there += [*sheet.columns, *sheet.more, *sheet.addresses, *sheet.hashes]
+    assert sorted(documented) == sorted((column.name, column.kind, column.meaning) for column in there)
 
 
 async def test_messages_as_json_lines(store: SqlStore, database: Path, tmp_path: Path) -> None:
@@ -199,6 +137,7 @@ async def test_flags_come_without_addresses(store: SqlStore, database: Path, tmp
         "error_bound": None,
         "query_share": None,
         "list_share": None,
+        "entry_hmac": EntryNames(KEY)("partner-a", "e1"),
     }
 
 
@@ -246,21 +185,21 @@ async def test_each_export_is_an_event(store: SqlStore, database: Path, tmp_path
     assert plain.body == {
         "what": "channels",
         "format": "csv",
+        "filters": None,
         "rows": 2,
         "sha256": hashlib.sha256(read(tmp_path / "c.csv").encode()).hexdigest(),
+        "plain_sha256": None,
         "addresses": False,
+        "hashes": False,
         "operator": "analyst-1",
         "purpose": None,
+        "recipient": None,
     }
     assert (addressed.body["addresses"], addressed.body["purpose"]) == (True, "to report")
     assert addressed.at == later(100)
 
 
 # -- files
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
 
 
 async def test_the_file_is_private_and_replaces_an_older_one(
@@ -316,51 +255,3 @@ async def test_channels_have_no_addresses_of_flagged_messages(
 ) -> None:
     with pytest.raises(InputError, match="with-addresses"):
         await take(store, database, "channels", "csv", tmp_path / "c", with_addresses=True, purpose="none")
-
-
-# -- spelling
-
-FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "\tx",
-    "\rx",
-    "\nx",
-    "\uff1d1",
-    "\uff0b1",
-    "\uff0d1",
-    "\uff20x",
-    "  =1",
-    "\u00a0=1",
-    "\u3000\uff1d1",
-]
-
-
-@pytest.mark.parametrize("formula", FORMULAS)
-def test_a_text_that_a_spreadsheet_would_run_is_quoted(formula: str) -> None:
-    assert csv_cell(formula) == "'" + formula
-
-
-@pytest.mark.parametrize(
-    "value", [-5, 0, 7, None, "word", "a=b", "IRB-1", "2026-11-01T12:00:00Z", "", " word"]
-)
-def test_numbers_and_plain_texts_stay_as_they_are(value: str | int | None) -> None:
-    assert csv_cell(value) == value
-    assert type(csv_cell(value)) is type(value)
-
-
-@given(
-    st.lists(st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])))
-)
-def test_any_row_can_be_read_back(row: list[str | int | bool | None]) -> None:
-    columns = [f"c{number}" for number in range(len(row))]
-    _, spell = FORMATS["jsonl"](columns)
-    line = spell(row)
-    assert line.count("\n") == 1
-    assert json.loads(line) == dict(zip(columns, row, strict=True))
-    _, spell = FORMATS["csv"](columns)
-    (cells,) = csv.reader([spell(row)]) if row else [[]]
-    assert cells == ["" if value is None else str(csv_cell(value)) for value in row]
-    assert not any(re.match(r"\s*[=+@]", cell) for cell in cells)
