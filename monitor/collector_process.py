@@ -120,7 +120,7 @@ async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, now())
     await store.notify("working")
-    await collect(prepared, store, hasher, store.stop, progress)
+    await collect(prepared, store, hasher, store.stop, progress, errand=store.errand)
 
 
 async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:

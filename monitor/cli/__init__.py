@@ -15,6 +15,7 @@ from monitor.cli.hashing import hash
 from monitor.cli.lists import app as lists
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
+from monitor.cli.sending import app as reports
 from monitor.cli.setup import init, login
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ for function in (demo, init, login, check, run, status, reload, hash, rescan, ex
     app.command()(function)
 app.add_typer(channels, name="channels")
 app.add_typer(lists, name="lists")
+app.add_typer(reports, name="report")
 app.add_typer(selftest, name="selftest")
 
 

@@ -8,7 +8,7 @@ from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment,
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
+    from monitor.model import ChannelId, Conduct, InAppReport, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus, Quarantined
     from monitor.store.sums import Sums
@@ -108,9 +108,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums, quarantined, reports = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined)
+    warnings = concerns(channels, sums, described, quarantined, reports)
     if json:
         print_json(
             [
@@ -160,6 +160,7 @@ class _State(NamedTuple):
     conducts: "list[Conduct]"
     sums: "dict[ChannelId, Sums]"
     quarantined: "list[Quarantined]"
+    reports: "list[InAppReport]"
 
 
 async def _read(config: "Config") -> _State:
@@ -174,6 +175,7 @@ async def _read(config: "Config") -> _State:
             [await reader.conduct(account.name) for account in config.accounts],
             {sums.channel_id: sums for sums in await reader.coverage()},
             await reader.quarantined(),
+            await reader.in_app_reports(troubled=True),
         )
 
 
