@@ -172,7 +172,8 @@ class Collector:
         return Context(self.account, source, tools.clock(), tools.pseudonym, position, tools.look_again)
 
     async def _until_lost(self, connection: Connection) -> None:
-        await connection.lost
+        # Not awaited itself: whoever cancels this would cancel it for all others, who still wait for answers.
+        await asyncio.wait({connection.lost})
         raise SourceUnavailable("the platform closed the connection")
 
     async def _keep(self, session: StoredSession) -> None:
