@@ -2,7 +2,8 @@
 
 Frozen and slotted, standard library alone. No field can carry a sentence from a message: integers,
 enumerations, times, digests and short identifiers with an alphabet of their own. What an operator
-declares (authorizations, purposes) is free text, and only there. All datetimes are aware UTC.
+declares (authorizations, purposes) is free text, and only there; a line of the platform's own menu is a
+`Label`. All datetimes are aware UTC.
 """
 
 import enum

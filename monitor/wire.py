@@ -2,7 +2,8 @@
 
 A frame is a length (4 bytes, big-endian) and MessagePack (https://msgpack.org). The recorder decodes each
 call against the types of the port, so that a value of another shape is refused before it is looked at.
-Text travels only where operators declare it, and in the messages of our own errors.
+Text travels only where operators declare it, in the messages of our own errors, and in the platform's menu for reports
+(`model.Label`: few and short, and only when a person has asked).
 
     collector → recorder   [id, method, [argument, …]] · [0, notice, …]
     recorder → collector   [id, result or null, error or null] · [0, "stop" or "errand", null]

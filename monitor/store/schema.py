@@ -1,7 +1,8 @@
 """The one schema. There is no column in which the text of a message could lie.
 
 Free text is what operators declare (authorizations, licensors of lists) and the canonical JSON of events,
-made of the same. All else is numbers, digests, times, words and enumerations. The first migration must give
+made of the same; lines of the platform's menu lie in `errand_menus` while somebody has to choose. All else is
+numbers, digests, times, words and enumerations. The first migration must give
 these tables exactly (a test compares them); a change here is a new migration.
 """
 

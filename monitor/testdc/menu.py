@@ -68,7 +68,7 @@ class Menu:
     """The menu in force. A request that reads it sees what `change` has ordered for it."""
 
     def __init__(self) -> None:
-        self._entries = MENU
+        self._entries: tuple[Entry, ...] = MENU
         self._next: tuple[int, tuple[Entry, ...]] | None = None
 
     def change(self, entries: tuple[Entry, ...], *, after: int = 0) -> None:
