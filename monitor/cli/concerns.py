@@ -45,6 +45,7 @@ def concerns(
             "look, then: monitor lists release"
         )
     for state, what in (
+        (ErrandState.WAITING, "wait to be sent, which a running daemon does when it may"),
         (ErrandState.FAILED, "were not sent and are open"),
         (ErrandState.UNKNOWN, "left without an answer: whether they arrived is unknown"),
         (ErrandState.ASKING, "wait for a choice that nobody made; send them anew"),

@@ -110,12 +110,12 @@ def send(
 @app.command()
 @command
 def errands(
-    every: Annotated[bool, typer.Option("--all", help="All, not only those that wait for a person.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All, not only those that are open.")] = False,
     acting: OperatorOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Reports in the app that failed, or of which nobody knows whether they arrived, and nobody has taken note of."""
+    """Reports in the app that are open: they wait, failed, or may not have arrived, and nobody has noted that."""
     import asyncio
 
     from monitor.model import Role
@@ -128,7 +128,7 @@ def errands(
         print_json(_facts(report) for report in found)
         return
     if not found:
-        typer.echo("no report in the app" if every else "no report in the app waits for a person")
+        typer.echo("no report in the app" if every else "no report in the app is open")
         return
     from rich.table import Table
 

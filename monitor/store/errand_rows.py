@@ -74,8 +74,8 @@ def all_of(conn: Connection, *, troubled: bool) -> list[InAppReport]:
             )
             .exists()
         )
-        states = (ErrandState.ASKING.value, ErrandState.FAILED.value, ErrandState.UNKNOWN.value)
-        query = query.where(errands.c.state.in_(states), errands.c.seen_by.is_(None), ~newer)
+        arrived = errands.c.state == ErrandState.SENT.value
+        query = query.where(~arrived, errands.c.seen_by.is_(None), ~newer)
     return [_report(conn, row) for row in conn.execute(query).mappings().all()]
 
 

@@ -149,8 +149,8 @@ class Reader:
         return await self.run(errand_rows.one, errand_id)
 
     async def in_app_reports(self, *, troubled: bool = False) -> list[InAppReport]:
-        """Reports in the app, oldest first; or only those that wait for a person: their last try asks for a choice,
-        failed, or may or may not have arrived, and nobody has taken note of that."""
+        """Reports in the app, oldest first; or only those that are open: the last try of a message has not arrived, or
+        may not have, and nobody has taken note of that."""
         return await self.run(errand_rows.all_of, troubled=troubled)
 
     # -- what the store also answers

@@ -393,6 +393,19 @@ async def test_an_answer_that_is_not_heard_is_not_asked_for_again(desk: Desk, fa
         assert len(desk.world.reports) == isinstance(fault, Drop), "it had arrived where the answer was lost"
 
 
+async def test_an_account_that_is_refused_reported_nothing_and_it_waits(desk: Desk) -> None:
+    message = desk.flagged()
+    async with Cluster(desk.world) as cluster:
+        await desk.know(cluster)
+        cluster.faults.add(REQUEST, Rpc(420, "FROZEN_METHOD_INVALID"), after=1)
+        done = await desk.send(message, *CHOICES)
+        assert done.code == 3
+        assert "frozen" in done.err
+        (open_one,) = (await desk.monitor("report", "errands", "--json")).out.splitlines()
+        assert json.loads(open_one)["state"] == "waiting"
+        assert "1 reports in the app wait to be sent" in await desk.warnings()
+
+
 async def test_a_daemon_that_is_stopped_waits_for_the_answer(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
