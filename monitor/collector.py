@@ -25,6 +25,7 @@ from monitor.prepare import Prepared, film_rule, now
 from monitor.telegram.catchup import CatchUp
 from monitor.telegram.client import Connection, Credentials, Endpoint, connect
 from monitor.telegram.convert import Ages, Context
+from monitor.telegram.errands import Errands
 from monitor.telegram.live import Live
 from monitor.telegram.looks import Looks
 from monitor.telegram.media import Downloads, References
@@ -71,6 +72,8 @@ class Collector:
     declarations: Sequence[Declaration]
     tools: Tools
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    errand: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a person may want something done through this account."""
     ending: bool = False
     """Set before `run` is cancelled."""
     _turns: Turns | None = None
@@ -132,6 +135,7 @@ class Collector:
                 catch_up, collected, membership.stand, tools.progress
             )
             looks = Looks(tools.store, catch_up, collected, tools.clock, tools.chance)
+            errands = Errands(self.account, connection, tools.store, tools.clock, tools.chance, self.errand)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     for coroutine, name in (
@@ -144,6 +148,7 @@ class Collector:
                         (membership.gaps(), "gaps"),
                         (turns.run(), "history"),
                         (looks.run(), "looks"),
+                        (errands.run(), "errands"),
                     ):
                         tasks.create_task(coroutine, name=f"{self.account}:{name}")
                     if tools.hasher is not None:
@@ -167,7 +172,8 @@ class Collector:
         return Context(self.account, source, tools.clock(), tools.pseudonym, position, tools.look_again)
 
     async def _until_lost(self, connection: Connection) -> None:
-        await connection.lost
+        # Not awaited itself: whoever cancels this would cancel it for all others, who still wait for answers.
+        await asyncio.wait({connection.lost})
         raise SourceUnavailable("the platform closed the connection")
 
     async def _keep(self, session: StoredSession) -> None:
@@ -198,10 +204,12 @@ async def collect(
     stop: asyncio.Event,
     progress: Progress,
     *,
+    errand: asyncio.Event | None = None,
     clock: Callable[[], datetime] = now,
 ) -> None:
     """Every account of a configuration at work on a store, until `stop` is set; then intake ends, and what was
-    taken in is written. Without a `hasher` only metadata is recorded. Raises FatalError."""
+    taken in is written. Without a `hasher` only metadata is recorded. `errand` is set when a person wants something
+    done. Raises FatalError."""
     config = prepared.config
     at = clock()
     await store.declare(config.declarations(), at)
@@ -249,12 +257,21 @@ async def collect(
         for collector in collectors:
             collector.wake.set()
 
+    async def pass_on(errand: asyncio.Event) -> None:
+        while True:
+            await errand.wait()
+            errand.clear()
+            for collector in collectors:
+                collector.errand.set()
+
     recorder.lagging, recorder.media = lagging, media
     try:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(recorder.run(), name="recorder")
             collecting = tasks.create_task(_all(collectors), name="collectors")
+            passing = tasks.create_task(pass_on(errand or asyncio.Event()), name="errands")
             await stop.wait()
+            passing.cancel()
             for collector in collectors:
                 collector.ending = True
             collecting.cancel()

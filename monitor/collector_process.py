@@ -123,7 +123,7 @@ async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     await store.declare(config.declarations(), now())
     await take_up_lists(store, prepared, now())
     await store.notify("working")
-    await collect(prepared, store, hasher, store.stop, progress)
+    await collect(prepared, store, hasher, store.stop, progress, errand=store.errand)
 
 
 async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:

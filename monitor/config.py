@@ -27,6 +27,7 @@ from monitor.errors import ConfigError
 from monitor.model import (
     FETCHED_KINDS,
     IDENTIFIER,
+    LONGEST_PATH,
     MAILBOX,
     USERNAME,
     Algorithm,
@@ -38,6 +39,7 @@ from monitor.model import (
     ChannelId,
     ChatKind,
     Declaration,
+    Label,
     ListAction,
     MediaKind,
     OperatorDetails,
@@ -85,6 +87,13 @@ def _with_a_file(value: frozenset[MediaKind]) -> frozenset[MediaKind]:
             f"{others[0]} has no file to fetch; those that have: {', '.join(sorted(FETCHED_KINDS))}"
         )
     return value
+
+
+def _line(value: str) -> str:
+    try:
+        return Label(value).text
+    except ValueError:
+        raise ValueError("is not a line of the menu: printable, 64 characters at most") from None
 
 
 def _username(value: object) -> object:
@@ -156,7 +165,8 @@ Username = Annotated[str, BeforeValidator(_username)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
-Label = Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)]
+ListLabel = Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)]
+Line = Annotated[str, AfterValidator(_line)]
 
 
 class Section(BaseModel):
@@ -209,13 +219,14 @@ class Budgets(Section):
     """How much each account may ask, in any 24 hours or any hour; 0 forbids. docs/politeness.md says why so much.
 
     A page is any request that reads (history, differences, dialogs, messages, a channel's description), a
-    file part one of up to 512 KiB of a file.
+    file part one of up to 512 KiB of a file; a report is one message taken through the platform's menu.
     """
 
     joins_per_day: Annotated[int, Field(ge=0)] = 10
     resolves_per_day: Annotated[int, Field(ge=0)] = 50
     pages_per_hour: Annotated[int, Field(ge=0)] = 3_600
     file_parts_per_hour: Annotated[int, Field(ge=0)] = 20_000
+    reports_per_day: Annotated[int, Field(ge=0)] = 20
 
     def limits(self) -> dict[Budget, int]:
         """The limits as they travel."""
@@ -224,13 +235,15 @@ class Budgets(Section):
             Budget.RESOLVES: self.resolves_per_day,
             Budget.PAGES: self.pages_per_hour,
             Budget.FILE_PARTS: self.file_parts_per_hour,
+            Budget.REPORTS: self.reports_per_day,
         }
 
 
 class Telegram(Section):
     """How the platform is reached, and how often it is asked what was missed, and what posts have come to.
 
-    `look_again`: ages of a post at which its counters are read again.
+    `look_again`: ages of a post at which its counters are read again. `report_menu`: for a category, the texts to
+    choose in the platform's menu for reports, from its top.
     """
 
     proxy: Annotated[str | None, Field(repr=False)] = None  # may hold a password
@@ -240,6 +253,9 @@ class Telegram(Section):
         minutes=5
     )
     look_again: tuple[Duration, ...] = tuple(timedelta(hours=h) for h in (1, 6, 24, 72, 7 * 24, 28 * 24))
+    report_menu: dict[
+        Category, Annotated[tuple[Line, ...], Field(min_length=1, max_length=LONGEST_PATH)]
+    ] = {}
 
     @field_validator("look_again")
     @classmethod
@@ -375,7 +391,7 @@ class HashListEntry(Section):
     action: ListAction = ListAction.FLAG
     max_distance: Annotated[int, Field(ge=0, le=256)] | None = None
     min_quality: Annotated[int, Field(ge=0, le=100)] | None = None
-    labels: dict[Label, Category] = {}
+    labels: dict[ListLabel, Category] = {}
     provenance: Provenance = Provenance.UNKNOWN
     expires: Annotated[datetime, _moment(end_of_day=True)] | None = None
     stale_after: Annotated[int, Field(gt=0, le=36_500)] | None = None

@@ -17,6 +17,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    Errand,
     EventType,
     Examined,
     ListVersion,
@@ -32,6 +33,7 @@ from monitor.model import (
     Scalar,
     SessionState,
     Spent,
+    Told,
     Totals,
 )
 
@@ -146,6 +148,22 @@ class Store(Protocol):
         so; of an item that no message ever carried nothing is kept. An item that is GONE from a message which
         is known by now to carry it no more, while another does, stays pending: it is asked for through that.
         """
+
+    # -- reports in the app
+
+    async def errands(self, account: str, at: datetime) -> list[Errand]:
+        """What this account is to report and may report now, in the order in which people asked."""
+
+    async def errand_leaves(self, errand_id: int, at: datetime) -> bool:
+        """A request is about to leave that may bring the errand to its end: it is SENDING from now on. False when it
+        was taken back, or is no longer waiting: nothing may be sent then."""
+
+    async def errand_told(self, told: Told) -> None:
+        """What has come of an errand; what is sent, failed or unknown is an event. An errand that is settled, or was
+        taken back, stays as it is, and only one that is SENDING can become SENT."""
+
+    async def errands_lost(self, account: str, at: datetime) -> int:
+        """Whoever served this account's errands is no more: those that were SENDING are UNKNOWN. How many."""
 
     # -- lists and events
 

@@ -11,6 +11,7 @@ import gc
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import cord, logs
@@ -18,11 +19,14 @@ from monitor.bars import history_bars
 from monitor.config import Config
 from monitor.confinement import confine_recorder
 from monitor.cord import Cord
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, StoreBusy
 from monitor.ports import Progress
-from monitor.store import open_store
+from monitor.store import Reader, open_store
 from monitor.streams import finish
 from monitor.wire import Notices, Pipe, greeting, serve
+
+ERRAND_LOOK = 0.5
+"""Seconds between two looks at whether a person wants something done."""
 
 
 def main(arguments: list[str]) -> int:
@@ -62,12 +66,14 @@ async def _record(config: Config, pipe: Pipe, held: Cord, progress: Progress) ->
     notices = Notices(progress=progress, failed=named.append, working=lambda: cord.say(cord.WORKING))
     async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
         stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
+        looking = asyncio.create_task(_pass_errands_on(store.reader, pipe), name="errands")
         # What was made so far stays: the garbage collector need not walk through it ever again.
         gc.freeze()
         try:
             await serve(store, pipe, notices)
         finally:
             stopping.cancel()
+            looking.cancel()
     if named:
         raise named[0]
 
@@ -77,6 +83,15 @@ async def _ask_to_stop(held: Cord, pipe: Pipe) -> None:
     await held.end()
     with contextlib.suppress(ConnectionError):
         await pipe.send((0, "stop", None))
+
+
+async def _pass_errands_on(reader: Reader, pipe: Pipe) -> None:
+    """Tell the collector when a person wants something done: other processes leave it in the store."""
+    while True:
+        with contextlib.suppress(ConnectionError, StoreBusy):
+            if await reader.errands_due(datetime.now(UTC)):
+                await pipe.send((0, "errand", None))
+        await asyncio.sleep(ERRAND_LOOK)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 A frame is a length (4 bytes, big-endian) and MessagePack (https://msgpack.org). The recorder decodes each
 call against the types of the port, so that a value of another shape is refused before it is looked at.
-Text travels only where operators declare it, and in the messages of our own errors.
+Text travels only where operators declare it, in the messages of our own errors, and in the platform's menu for reports
+(`model.Label`: few and short, and only when a person has asked).
 
     collector → recorder   [id, method, [argument, …]] · [0, notice, …]
-    recorder → collector   [id, result or null, error or null] · [0, "stop", null]
+    recorder → collector   [id, result or null, error or null] · [0, "stop" or "errand", null]
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    Errand,
     EventType,
     Examined,
     ListVersion,
@@ -44,6 +46,7 @@ from monitor.model import (
     Scalar,
     SessionState,
     Spent,
+    Told,
     Totals,
 )
 
@@ -88,6 +91,7 @@ _NOTICES: Mapping[str, Any] = {
     "progress": msgspec.msgpack.Decoder(tuple[str, int, int]),
     "failed": msgspec.msgpack.Decoder(Failure),
 }
+ERRAND = _ENCODER.encode("errand")
 REFUSED: Failure = ("ValueError", "")
 
 
@@ -239,6 +243,8 @@ class RemoteStore:
         self._last = 0
         self.stop = asyncio.Event()
         """Set when the recorder asks for an end."""
+        self.errand = asyncio.Event()
+        """Set when the recorder says that a person wants something done."""
 
     async def run(self) -> None:
         """Take answers until the recorder ends; then every call in flight fails with StoreUnavailable."""
@@ -246,7 +252,7 @@ class RemoteStore:
             while (frame := await self._pipe.receive()) is not None:
                 number, result, failure = _ANSWER.decode(frame)
                 if number == 0:
-                    self.stop.set()
+                    (self.errand if bytes(result) == ERRAND else self.stop).set()
                     continue
                 waiting = self._waiting.pop(number, None)
                 if waiting is None or waiting.done():
@@ -339,6 +345,18 @@ class RemoteStore:
 
     async def examined(self, outcome: Examined) -> int:
         return await self._call(RemoteStore.examined, outcome)
+
+    async def errands(self, account: str, at: datetime) -> list[Errand]:
+        return await self._call(RemoteStore.errands, account, at)
+
+    async def errand_leaves(self, errand_id: int, at: datetime) -> bool:
+        return await self._call(RemoteStore.errand_leaves, errand_id, at)
+
+    async def errand_told(self, told: Told) -> None:
+        await self._call(RemoteStore.errand_told, told)
+
+    async def errands_lost(self, account: str, at: datetime) -> int:
+        return await self._call(RemoteStore.errands_lost, account, at)
 
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._call(RemoteStore.list_loaded, version, at)

@@ -18,6 +18,7 @@ from monitor.cli.notice import app as notice
 from monitor.cli.operators import app as operators
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
+from monitor.cli.sending import app as reports
 from monitor.cli.setup import init, login
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.add_typer(db, name="db")
 app.add_typer(lists, name="lists")
 app.add_typer(notice, name="notice")
 app.add_typer(operators, name="operators")
+app.add_typer(reports, name="report")
 app.add_typer(selftest, name="selftest")
 
 

@@ -56,7 +56,7 @@ def show(console: "Console", accounts: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table("account", "state", box=None, header_style="bold", pad_edge=False)
-    for title in ("joins, 24 h", "resolves, 24 h", "pages, 1 h", "file parts, 1 h"):
+    for title in ("joins, 24 h", "resolves, 24 h", "pages, 1 h", "file parts, 1 h", "reports, 24 h"):
         table.add_column(title, justify="right")
     for account in accounts:
         reason = f" ({account['reason']})" if account["reason"] else ""

@@ -8,7 +8,7 @@ from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment,
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
+    from monitor.model import ChannelId, Conduct, InAppReport, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus, Quarantined
     from monitor.store.sums import Sums
@@ -110,9 +110,11 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined, people = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums, quarantined, people, reports = asyncio.run(
+        _read(settings)
+    )
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined) + of_exchanges(settings, now())
+    warnings = concerns(channels, sums, described, quarantined, reports) + of_exchanges(settings, now())
     if json:
         print_json(
             [
@@ -166,6 +168,7 @@ class _State(NamedTuple):
     sums: "dict[ChannelId, Sums]"
     quarantined: "list[Quarantined]"
     operators: int
+    reports: "list[InAppReport]"
 
 
 async def _read(config: "Config") -> _State:
@@ -182,6 +185,7 @@ async def _read(config: "Config") -> _State:
             {sums.channel_id: sums for sums in await reader.coverage()},
             await reader.quarantined(),
             sum(one.disabled_at is None for one in await reader.run(everybody)),
+            await reader.in_app_reports(troubled=True),
         )
 
 

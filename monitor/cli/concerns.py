@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from monitor.model import ChannelId
+    from monitor.model import ChannelId, InAppReport
     from monitor.store import ChannelStatus, Quarantined
     from monitor.store.sums import Sums
 
@@ -14,9 +14,10 @@ def concerns(
     sums: "Mapping[ChannelId, Sums]",
     accounts: Sequence[Mapping[str, Any]],
     quarantined: "Sequence[Quarantined]" = (),
+    reports: "Sequence[InAppReport]" = (),
 ) -> list[str]:
     """One sentence for each thing that is not as it should be; none when all is well."""
-    from monitor.model import AccountState, ChannelState
+    from monitor.model import AccountState, ChannelState, ErrandState
 
     said = []
     for account in accounts:
@@ -43,4 +44,12 @@ def concerns(
             f"list {held.hash_list}: entry {held.entry} matched {held.items:,} items, and its flags are held back; "
             "look, then: monitor lists release"
         )
+    for state, what in (
+        (ErrandState.WAITING, "wait to be sent, which a running daemon does when it may"),
+        (ErrandState.FAILED, "were not sent and are open"),
+        (ErrandState.UNKNOWN, "left without an answer: whether they arrived is unknown"),
+        (ErrandState.ASKING, "wait for a choice that nobody made; send them anew"),
+    ):
+        if count := sum(report.state is state for report in reports):
+            said.append(f"{count:,} reports in the app {what}; monitor report errands shows them")
     return said

@@ -60,6 +60,15 @@ def exactly(column: str, size: int) -> CheckConstraint:
     return CheckConstraint(f"length({column}) = {size}", name=f"{column}_size")
 
 
+def label(column: str, most: int) -> CheckConstraint:
+    """The column holds one line of at most `most` characters, without control characters."""
+    return CheckConstraint(
+        f"length({column}) BETWEEN 1 AND {most} AND instr(CAST({column} AS BLOB), x'00') = 0"
+        f" AND {column} NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'",
+        name=f"{column}_label",
+    )
+
+
 def word(column: str, most: int = 64, also: str = "") -> CheckConstraint:
     """The column holds one word of ASCII letters, digits and . _ : / + - of at most `most` characters.
 

@@ -18,6 +18,7 @@ from monitor.model import (
     Conduct,
     Event,
     EventType,
+    InAppReport,
     MediaOutcome,
     MessageId,
     MessageKind,
@@ -26,7 +27,7 @@ from monitor.model import (
     Span,
     Totals,
 )
-from monitor.store import accounts, budgets, engine, migrate, queries, rescans, sums
+from monitor.store import accounts, budgets, engine, errand_rows, migrate, queries, rescans, sums, telling
 from monitor.store.channels import all_channels
 from monitor.store.events import body_of, following
 from monitor.store.filters import Filters, on_record
@@ -160,6 +161,21 @@ class Reader:
     async def rescanned(self, request: int) -> Rescanned:
         """What has come of a rescan so far. `request` is its event."""
         return await self.run(rescans.progress, request)
+
+    # -- reports in the app
+
+    async def errands_due(self, at: datetime) -> bool:
+        """Whether any account has something to report now."""
+        return await self.run(telling.any_due, at)
+
+    async def in_app_report(self, errand_id: int) -> InAppReport:
+        """One report in the app. Raises InputError for a number that is not on record."""
+        return await self.run(errand_rows.one, errand_id)
+
+    async def in_app_reports(self, *, troubled: bool = False) -> list[InAppReport]:
+        """Reports in the app, oldest first; or only those that are open: the last try of a message has not arrived, or
+        may not have, and nobody has taken note of that."""
+        return await self.run(errand_rows.all_of, troubled=troubled)
 
     # -- what the store also answers
 

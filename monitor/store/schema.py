@@ -1,7 +1,8 @@
 """The one schema. There is no column in which the text of a message could lie.
 
 Free text is what operators declare (authorizations, licensors of lists) and the canonical JSON of events,
-made of the same. All else is numbers, digests, times, words and enumerations. The first migration must give
+made of the same; lines of the platform's menu lie in `errand_menus` while somebody has to choose. All else is
+numbers, digests, times, words and enumerations. The first migration must give
 these tables exactly (a test compares them); a change here is a new migration.
 """
 
@@ -22,19 +23,22 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from monitor.model import (
+    LONGEST_LABEL,
     AccountReason,
     AccountState,
     Algorithm,
     Basis,
     Budget,
     ChannelState,
+    ErrandFailure,
+    ErrandState,
     ListAction,
     MediaKind,
     MediaOutcome,
     MessageKind,
     Source,
 )
-from monitor.store.columns import Bool, Int, Time, exactly, one_of, truth, word
+from monitor.store.columns import Bool, Int, Time, exactly, label, one_of, truth, word
 
 metadata = MetaData(
     naming_convention={
@@ -377,6 +381,61 @@ flag_matches = _table(
     PrimaryKeyConstraint("flag_id", "case_id", "list_version", "algorithm"),
     word("list_version"),
     one_of("algorithm", Algorithm),
+    keyed=True,
+)
+
+# -- reports in the app ------------------------------------------------------------------------------------
+
+# No key to `messages`: a message is reported once, whatever else of it has been erased.
+errands = _table(
+    "errands",
+    Column("errand_id", Int, primary_key=True),
+    Column("report_id", Int),
+    Column("account", Text, nullable=False),
+    Column("channel_id", Int, nullable=False),
+    Column("message_id", Int, nullable=False),
+    Column("again", Int, nullable=False),  # how many before it arrived, or may have
+    Column("operator", Text, nullable=False),
+    Column("requested_at", Time, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("approved_at", Time, nullable=False),
+    Column("path", Text, nullable=False),  # texts of the menu, a JSON list
+    Column("comment", Text),
+    Column("explanation", Text),  # why it is reported again
+    Column("state", Text, nullable=False, index=True),
+    Column("failure", Text),
+    Column("steps", Int, nullable=False),
+    Column("commented", Bool, nullable=False),
+    Column("hidden", Int, nullable=False),
+    Column("comment_optional", Bool),
+    Column("until", Time),
+    Column("told_at", Time),
+    Column("seen_by", Text),
+    *map(word, ("account", "operator", "approved_by", "seen_by")),
+    one_of("state", ErrandState),
+    one_of("failure", ErrandFailure),
+    *map(truth, ("commented", "comment_optional")),
+)
+# One report of an item and account; a further one only by a person's word, which counts up `again`.
+Index(
+    "ix_errands_once",
+    errands.c.account,
+    errands.c.channel_id,
+    errands.c.message_id,
+    errands.c.again,
+    unique=True,
+    sqlite_where=errands.c.state != ErrandState.FAILED.value,
+    postgresql_where=errands.c.state != ErrandState.FAILED.value,
+)
+
+# What the platform's menu offers, for as long as somebody has to choose.
+errand_menus = _table(
+    "errand_menus",
+    Column("errand_id", Int, ForeignKey("errands.errand_id", ondelete="CASCADE"), nullable=False),
+    Column("position", Int, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("errand_id", "position"),
+    label("text", LONGEST_LABEL),
     keyed=True,
 )
 

@@ -15,12 +15,15 @@ from monitor import __version__
 from monitor.model import (
     AccountReason,
     AccountState,
+    Approval,
     Batch,
     Channel,
     ChannelId,
     Conduct,
     Coverage,
     Declaration,
+    Errand,
+    ErrandFailure,
     EventType,
     Examined,
     ListVersion,
@@ -34,6 +37,7 @@ from monitor.model import (
     Scalar,
     SessionState,
     Spent,
+    Told,
     Totals,
 )
 from monitor.store import (
@@ -41,6 +45,7 @@ from monitor.store import (
     budgets,
     channels,
     engine,
+    errands,
     events,
     ledger,
     lists,
@@ -48,6 +53,7 @@ from monitor.store import (
     messages,
     migrate,
     rescans,
+    telling,
     withdrawals,
 )
 from monitor.store.events import Salt
@@ -233,6 +239,18 @@ class SqlStore:
         """
         return await self._write(media.released, self._salt, hash_list, entry, operator, at)
 
+    async def errands(self, account: str, at: datetime) -> list[Errand]:
+        return await self.reader.run(telling.due, account, at)
+
+    async def errand_leaves(self, errand_id: int, at: datetime) -> bool:
+        return await self._write(telling.leaves, errand_id, at)
+
+    async def errand_told(self, told: Told) -> None:
+        await self._write(telling.told, self._salt, told)
+
+    async def errands_lost(self, account: str, at: datetime) -> int:
+        return await self._write(telling.lost, self._salt, account, at)
+
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._write(lists.loaded, self._salt, version, at)
 
@@ -290,6 +308,55 @@ class SqlStore:
         """
         with engine.mapped(self._path):
             return await asyncio.to_thread(engine.empty_log, self._path)
+
+    async def report_in_app(
+        self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+        *,
+        path: Sequence[str],
+        comment: str | None,
+        approval: Approval,
+        operator: str,
+        explanation: str | None = None,
+        report_id: int | None = None,
+        at: datetime,
+    ) -> int:
+        """Ask for a message to be reported in the app, through the account that collects its channel; the errand's
+        number. See `Errand` for `path` and `comment`.
+
+        An earlier errand of the same message that has not left is taken back. Raises InputError for a message that
+        carries no flag or is deleted, and for one that was reported, or may have been, unless `explanation` says why
+        another report is needed; NotAuthorized for a channel that is not collected.
+        """
+        return await self._write(
+            errands.request,
+            self._salt,
+            *(channel_id, message_id, path, comment, approval, operator, explanation, report_id, at),
+        )
+
+    async def answer_errand(
+        self, errand_id: int, *, choice: str | None = None, comment: str | None = None
+    ) -> None:
+        """What a person chose in the menu, or has to say; the errand goes on. Raises InputError for one that does
+        not ask, or a text that is not offered."""
+        await self._write(errands.answer, errand_id, choice, comment)
+
+    async def withdraw_errand(
+        self,
+        errand_id: int,
+        *,
+        failure: ErrandFailure = ErrandFailure.WITHDRAWN,
+        operator: str,
+        at: datetime,
+    ) -> None:
+        """Take an errand back, with an event. Raises InputError for one that has left, or may have."""
+        await self._write(errands.withdraw, self._salt, errand_id, failure, operator, at)
+
+    async def note_errand(self, errand_id: int, *, explanation: str, operator: str, at: datetime) -> None:
+        """A person takes note of an errand that failed, or of which nobody knows whether it arrived, and leaves it at
+        that; one that has not left is taken back. With an event. Raises InputError for one that arrived."""
+        await self._write(errands.note, self._salt, errand_id, operator, explanation, at)
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from telethon import TelegramClient
 from telethon.errors.common import AuthKeyNotFound
+from telethon.tl import functions
 
 from monitor import __version__
 from monitor.errors import FatalError, FloodWait, SessionRevoked, SourceUnavailable
@@ -107,11 +108,26 @@ class Connection:
         account has asked as much as it may, SourceUnavailable when the connection ends or no answer comes, and
         whatever `map_error` makes of the platform's refusal.
         """
-        name = method(request)
+        return await self._patiently(method(request), lambda: self.client(request))
+
+    async def once(self, request: Any) -> Any:
+        """As `call`, for a request whose effect must not come twice.
+
+        The library repeats a request that the platform answers with an internal error, which may have been carried
+        out all the same; here that is SourceUnavailable. Only after a pause that was asked for it leaves again.
+        """
+
+        def sent() -> Any:
+            without = functions.InvokeWithoutUpdatesRequest
+            return self.client._sender.send(without(request) if self.client._no_updates else request)
+
+        return await self._patiently(method(request), sent)
+
+    async def _patiently(self, name: str, send: Callable[[], Any]) -> Any:
         while True:
             await self.politeness.permit(name)
             try:
-                return await self.during(self.client(request), name)
+                return await self.during(send(), name)
             except FloodWait as e:
                 if e.seconds > PATIENCE:
                     raise

@@ -33,6 +33,7 @@ SECONDS: Mapping[Budget, float] = {
     Budget.RESOLVES: DAY,
     Budget.PAGES: HOUR,
     Budget.FILE_PARTS: HOUR,
+    Budget.REPORTS: DAY,
 }
 """The window of each budget."""
 JOIN = "channels.joinChannel"
@@ -124,6 +125,11 @@ class Politeness:
             if self.wait(method) <= 0:
                 return
             block.left -= 1  # a pause was asked for meanwhile; what was taken serves another
+
+    async def begin(self, budget: Budget) -> None:
+        """Return when something may begin that takes several requests and counts once. Raises BudgetSpent."""
+        if budget in self.limits:
+            await self._take(budget)
 
     def wait(self, method: str) -> float:
         """Seconds for which the platform wants no such request; 0 or less when it may come."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from monitor.testdc import media
 from monitor.testdc.channel import Access, Channel, When
 from monitor.testdc.media import Document, DocumentKind, Embedded, File, Photo
+from monitor.testdc.menu import Menu
 from monitor.testdc.posts import Event, Notice, Noticed, User
 from monitor.testdc.references import FileReferences
 
@@ -43,6 +44,7 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.files: dict[int, File] = {}
         self.reports: list[Report] = []
+        self.menu = Menu()
         self.references = FileReferences(clock, self._secret, REFERENCE_LIFE)
         # More private messages than this in one difference are answered with "too long".
         self.account_difference_limit = ACCOUNT_DIFFERENCE_LIMIT
@@ -226,6 +228,16 @@ class World:
             digest = hashlib.blake2b(b"%d:%d" % key, key=self._secret, digest_size=8).digest()
             self._hashes[key] = int.from_bytes(digest, "little", signed=True) or 1
         return self._hashes[key]
+
+    @property
+    def reported(self) -> dict[tuple[int, int], tuple[tuple[str, ...], str]]:
+        """What was reported, by channel and message id: the texts chosen in the menu, and the comment; the last
+        report of each."""
+        return {
+            (report.channel_id, post_id): (report.path, report.comment)
+            for report in self.reports
+            for post_id in report.ids
+        }
 
     # Time, chance, and who listens
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, Retention, load, parse
 from monitor.errors import ConfigError
-from monitor.model import FETCHED_KINDS, Basis, Budget, ChatKind, OperatorDetails, Purpose
+from monitor.model import FETCHED_KINDS, Basis, Budget, Category, ChatKind, OperatorDetails, Purpose
 from monitor.prepare import mail_server
 
 PATH = Path("/nowhere/config.yaml")
@@ -166,10 +166,24 @@ def test_nothing_is_removed_for_which_no_time_is_named_and_no_time_is_under_a_da
     assert "retention.flags" in refusal("retention: {flags: 52w}\n")
 
 
+def test_choices_in_the_menu_are_lines_of_it_by_category() -> None:
+    text = "telegram: {report_menu: {child: [Child abuse, Child sexual abuse]}}\n"
+    assert parse(text, PATH).telegram.report_menu == {Category.CHILD: ("Child abuse", "Child sexual abuse")}
+    for wrong, said in (
+        ("{child: []}", "at least 1"),
+        ("{children: [One]}", "child"),
+        ('{child: ["two\\nlines"]}', "line of the menu"),
+        (f"{{child: [{'x' * 65}]}}", "line of the menu"),
+        (f"{{child: [{', '.join('abcdefghi')}]}}", "at most 8"),
+    ):
+        assert said in refusal(f"telegram: {{report_menu: {wrong}}}\n")
+
+
 def test_budgets_have_defaults_and_take_nothing_for_a_ban() -> None:
     text = "telegram: {budgets: {joins_per_day: 0, pages_per_hour: 7}}\n"
     limits = parse(text, PATH).telegram.budgets.limits()
-    assert limits == {Budget.JOINS: 0, Budget.RESOLVES: 50, Budget.PAGES: 7, Budget.FILE_PARTS: 20_000}
+    hourly = {Budget.PAGES: 7, Budget.FILE_PARTS: 20_000}
+    assert limits == {Budget.JOINS: 0, Budget.RESOLVES: 50, Budget.REPORTS: 20} | hourly
     assert "greater than or equal to 0" in refusal("telegram: {budgets: {resolves_per_day: -1}}\n")
 
 

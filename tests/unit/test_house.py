@@ -51,6 +51,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "exchange_schedule": {"config", "cord", "errors", "exchange_lists", "pair"},
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
+    "sending": EVERYTHING,
     "demo": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},

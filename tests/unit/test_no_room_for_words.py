@@ -49,6 +49,9 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 OPERATOR = "an operator's own words, written into the configuration"
 DIGITS = "hexadecimal digits, made here"
 MEDIA = "media bytes, in memory alone"
+MENU = "errand_menus.text"
+"""Lines of the platform's own menu for reports, few and short, in answer to a person's errand: decisions/0013."""
+CHOSEN = "texts of the menu that a person chose, each of them a Label"
 
 # -- where text may travel: the column whose condition holds it to a word, or the reason why it need not -----
 
@@ -100,6 +103,16 @@ HELD: dict[str, str] = {
     "Moment.boot": "accounts.last_boot",
     "Waits.method": "flood_waits.method",
     "Conduct.account": "accounts.account",
+    "Approval.by": "errands.approved_by",
+    "Label.text": MENU,
+    "Errand.path": CHOSEN,
+    "Errand.comment": OPERATOR,
+    "InAppReport.account": "errands.account",
+    "InAppReport.operator": "errands.operator",
+    "InAppReport.path": CHOSEN,
+    "InAppReport.comment": OPERATOR,
+    "InAppReport.explanation": OPERATOR,
+    "InAppReport.seen_by": "errands.seen_by",
     "Event.body": "monitor.store.events.handed_in, and else made of columns that are held",
     "Hash.value": "Hash.__post_init__: as long as the algorithm says",
     "Frame.pdq": "Frame.__post_init__: as long as a PDQ",
@@ -120,6 +133,8 @@ HELD: dict[str, str] = {
     "Store.entries_with_cases": "cases.entry",
     "Store.entries_listed.name": "cases.hash_list",
     "Store.entries_listed.listed": "compared with cases.entry, and never written",
+    "Store.errands.account": "errands.account",
+    "Store.errands_lost.account": "errands.account",
     "Store.append.body": "monitor.store.events.handed_in",
     "Download.rendition": "media.rendition",
     "Download.chunks": MEDIA,
@@ -139,6 +154,9 @@ FREE_COLUMNS: dict[str, str] = {
     "hash_lists.permitted_uses": "made of three words that the configuration allows",
     "sessions.auth_key": "made by the key exchange, before any message is read",
     "operators.roles": "made of Role",
+    "errands.path": CHOSEN,
+    "errands.comment": OPERATOR,
+    "errands.explanation": OPERATOR,
     "events.body": "monitor.store.events.handed_in, and else made of columns that are held",
 }
 """Columns of text or bytes without a condition of their own."""
@@ -235,7 +253,7 @@ ROOMY = sorted(place for place, hint in PLACES.items() if roomy(hint))
 def conditions(table: str, column: str) -> set[str]:
     """The names of the conditions on a column."""
     held = {str(c.name) for c in metadata.tables[table].constraints}
-    return held & {f"{column}_word", f"{column}_known", f"{column}_size"}
+    return held & {f"{column}_{rule}" for rule in ("word", "known", "size", "label")}
 
 
 def is_held(by: str) -> bool:

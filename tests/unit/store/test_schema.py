@@ -20,8 +20,10 @@ OPERATORS = {
     "channels": {"includes"},
     "hash_lists": {"licensor", "reference", "permitted_uses"},
     "operators": {"roles"},
+    "errands": {"path", "comment", "explanation"},
+    "errand_menus": {"text"},
 }
-"""Columns of free text: what operators declare, and what is made of enumerations."""
+"""Columns of free text: what operators declare, what is made of enumerations, and the platform's own menu."""
 
 
 @pytest.fixture
@@ -150,3 +152,14 @@ def test_no_text_takes_a_sentence(created: Path, table: Table, column: str) -> N
             with pytest.raises(sqlite3.IntegrityError, match=f"{column}_(word|known)"):
                 put(db, table, column, sentence)
         put(db, table, column, str(example(table.columns[column])))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x" * 65, "line\nline", "tab\there", "nul\0 and more", "\x1b[2J", "c1\x9b"]
+)
+def test_a_line_of_the_menu_is_one_short_line(created: Path, text: str) -> None:
+    insert = "INSERT INTO errand_menus (errand_id, position, text) VALUES (1, ?, ?)"
+    with closing(sqlite3.connect(created)) as db:
+        db.execute(insert, (0, "Child abuse, даже так"))
+        with pytest.raises(sqlite3.IntegrityError, match="text_label"):
+            db.execute(insert, (1, text))

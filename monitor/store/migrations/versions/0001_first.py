@@ -32,6 +32,14 @@ def truth(column: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} IN (0, 1)", name=f"{column}_bool")
 
 
+def label(column: str, most: int) -> sa.CheckConstraint:
+    rule = (
+        f"length({column}) BETWEEN 1 AND {most} AND instr(CAST({column} AS BLOB), x'00') = 0"
+        f" AND {column} NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'"
+    )
+    return sa.CheckConstraint(rule, name=f"{column}_label")
+
+
 def exactly(column: str, size: int) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"length({column}) = {size}", name=f"{column}_size")
 
@@ -67,7 +75,7 @@ def upgrade() -> None:
         sa.Column("count", Int, nullable=False),
         sa.PrimaryKeyConstraint("account", "budget", "at"),
         word("account"),
-        one_of("budget", "joins resolves pages file_parts"),
+        one_of("budget", "joins resolves pages file_parts reports"),
         keyed=True,
     )
     table(
@@ -411,5 +419,57 @@ def upgrade() -> None:
         one_of("algorithm", "md5 sha1 sha256 pdq phash dhash vpdq"),
         sa.ForeignKeyConstraint(["flag_id"], ["flags.flag_id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        keyed=True,
+    )
+    table(
+        "errands",
+        sa.Column("errand_id", Int, nullable=False),
+        sa.Column("report_id", Int),
+        sa.Column("account", Text, nullable=False),
+        sa.Column("channel_id", Int, nullable=False),
+        sa.Column("message_id", Int, nullable=False),
+        sa.Column("again", Int, nullable=False),
+        sa.Column("operator", Text, nullable=False),
+        sa.Column("requested_at", Int, nullable=False),
+        sa.Column("approved_by", Text, nullable=False),
+        sa.Column("approved_at", Int, nullable=False),
+        sa.Column("path", Text, nullable=False),
+        sa.Column("comment", Text),
+        sa.Column("explanation", Text),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("failure", Text),
+        sa.Column("steps", Int, nullable=False),
+        sa.Column("commented", Bool, nullable=False),
+        sa.Column("hidden", Int, nullable=False),
+        sa.Column("comment_optional", Bool),
+        *numbers("until", "told_at"),
+        sa.Column("seen_by", Text),
+        sa.PrimaryKeyConstraint("errand_id"),
+        *map(word, ("account", "operator", "approved_by", "seen_by")),
+        one_of("state", "waiting sending asking sent failed unknown"),
+        one_of(
+            "failure",
+            "not_offered menu_changed more_choices comment_needed message_gone channel_gone not_collected refused"
+            " withdrawn",
+        ),
+        *map(truth, ("commented", "comment_optional")),
+    )
+    op.create_index("ix_errands_state", "errands", ["state"])
+    op.create_index(
+        "ix_errands_once",
+        "errands",
+        ["account", "channel_id", "message_id", "again"],
+        unique=True,
+        sqlite_where=sa.text("state != 'failed'"),
+        postgresql_where=sa.text("state != 'failed'"),
+    )
+    table(
+        "errand_menus",
+        sa.Column("errand_id", Int, nullable=False),
+        sa.Column("position", Int, nullable=False),
+        sa.Column("text", Text, nullable=False),
+        sa.PrimaryKeyConstraint("errand_id", "position"),
+        sa.ForeignKeyConstraint(["errand_id"], ["errands.errand_id"], ondelete="CASCADE"),
+        label("text", 64),
         keyed=True,
     )
