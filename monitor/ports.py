@@ -17,6 +17,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     EventType,
     Examined,
     ListVersion,
@@ -151,6 +152,13 @@ class Store(Protocol):
 
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         """Remember a list's version; an event when it differs from the last one of that name."""
+
+    async def entries(self, hash_list: str) -> list[str]:
+        """The entries of a list that have a case, sorted."""
+
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> None:
+        """Take down how entries stand in the list's version that was loaded: what their labels mean by now, and
+        which the list holds no more, or again, with an event each. Entries without a case are passed over."""
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         """Append an event that describes no other row; returns its sequence number."""

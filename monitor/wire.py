@@ -31,6 +31,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     EventType,
     Examined,
     ListVersion,
@@ -342,6 +343,12 @@ class RemoteStore:
 
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._call(RemoteStore.list_loaded, version, at)
+
+    async def entries(self, hash_list: str) -> list[str]:
+        return await self._call(RemoteStore.entries, hash_list)
+
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> None:
+        await self._call(RemoteStore.entries_stand, hash_list, standings, at)
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         return await self._call(RemoteStore.append, kind, body, at)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
@@ -19,6 +19,7 @@ DECLARED = frozenset(
         "reference",
         "granted_by",
         "approved_by",
+        "asked_by",
         "terms",
         "licensor",
         "purpose",
@@ -58,14 +59,24 @@ def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Sca
     return seq
 
 
-def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+def handed_in(
+    conn: Connection,
+    salt: Salt,
+    kind: EventType,
+    body: Mapping[str, Scalar],
+    at: datetime,
+    *,
+    flags: Sequence[int] = (),
+) -> int:
     """Append an event whose body comes through the port; those of the store itself are made of its columns.
 
-    Raises ValueError for a body in which words could stand that no operator declared.
+    `flags` are added to the body, joined by blanks. Raises ValueError for a body in which words could stand that no
+    operator declared.
     """
     for key, value in body.items():
         _check(key, value)
-    return append(conn, salt, kind, body, at)
+    numbers = {"flags": " ".join(str(int(flag)) for flag in flags)} if flags else {}
+    return append(conn, salt, kind, {**body, **numbers}, at)
 
 
 def _check(key: str, value: Scalar) -> None:

@@ -190,9 +190,9 @@ def _examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined)
 
 def released(conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime) -> int:
     """End an entry's quarantine and raise what it held back; the number of new flags. Raises InputError."""
-    items = quarantine.release(conn, salt, hash_list, entry, operator, at)
+    case_id, items = quarantine.release(conn, salt, hash_list, entry, operator, at)
     raised = sum(raise_on(conn, salt, media_id, at) for media_id in items)
-    flags.complete(conn, items)
+    flags.complete(conn, salt, case_id, items, at)
     return raised
 
 

@@ -42,7 +42,8 @@ _best_first = func.row_number().over(
         flag_matches.c.list_version.desc(),
     ),
 )
-_ranked = select(flag_matches, _best_first.label("rank")).subquery()
+RANKED = select(flag_matches, _best_first.label("rank")).subquery()
+"""The matches of each flag in each case, numbered from the best, which is 1."""
 # A channel can have several public names: one of them, always the same.
 _name = (
     select(func.min(channels.c.username)).where(channels.c.channel_id == flags.c.channel_id).scalar_subquery()
@@ -50,20 +51,20 @@ _name = (
 FLAGS = (
     select(
         flags,
-        _ranked,
+        RANKED,
         cases.c.hash_list,
         cases.c.entry,
         messages.c.posted_at,
         _name.label("username"),
     )
-    .join(_ranked, _ranked.c.flag_id == flags.c.flag_id)
-    .join(cases, cases.c.case_id == _ranked.c.case_id)
+    .join(RANKED, RANKED.c.flag_id == flags.c.flag_id)
+    .join(cases, cases.c.case_id == RANKED.c.case_id)
     .join(
         messages,
         (messages.c.channel_id == flags.c.channel_id) & (messages.c.message_id == flags.c.message_id),
     )
-    .where(_ranked.c.rank == 1)
-    .order_by(flags.c.flag_id, _ranked.c.case_id)
+    .where(RANKED.c.rank == 1)
+    .order_by(flags.c.flag_id, RANKED.c.case_id)
 )
 """The best match of each flag in each case, by flag and case, with the message's address."""
 

@@ -21,6 +21,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     EventType,
     Examined,
     ListVersion,
@@ -39,6 +40,7 @@ from monitor.model import (
 from monitor.store import (
     accounts,
     budgets,
+    cases,
     channels,
     engine,
     events,
@@ -217,6 +219,12 @@ class SqlStore:
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._write(lists.loaded, self._salt, version, at)
 
+    async def entries(self, hash_list: str) -> list[str]:
+        return await self.reader.run(cases.entries, hash_list)
+
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> None:
+        await self._write(cases.entries_stand, self._salt, hash_list, standings, at)
+
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         return await self._write(events.handed_in, self._salt, kind, body, at)
 
@@ -250,6 +258,15 @@ class SqlStore:
         that is not on record, NotAuthorized for a channel that is not collected.
         """
         return await self._write(rescans.request, self._salt, operator, since, until, hash_list, username, at)
+
+    async def act(
+        self, case_id: int, rule: cases.Rule, projection: cases.Projection, at: datetime
+    ) -> cases.CaseRecord:
+        """Append what the rule gives for a case and bring its rows in line; what is on record then.
+
+        Raises what the rule raises, and InputError for a case that there is not.
+        """
+        return await self._write(cases.act, self._salt, case_id, rule, projection, at)
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""
