@@ -26,17 +26,21 @@ from monitor.errors import ConfigError
 from monitor.model import (
     FETCHED_KINDS,
     IDENTIFIER,
+    ROUTES,
     USERNAME,
     Algorithm,
     Authorization,
     Backfill,
     Basis,
     Budget,
+    Category,
     ChannelId,
     ChatKind,
     Declaration,
     ListAction,
     MediaKind,
+    ReportingPolicy,
+    Route,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -357,6 +361,28 @@ class Media(Section):
     video: Video = Video()
 
 
+class Reporting(Section):
+    """What the programme lays down for decisions and reports; see `model.ReportingPolicy`. `routes` replaces those of
+    the categories that it names.
+    """
+
+    undo_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    four_eyes: bool = False
+    platform_first: bool = False
+    still_visible_after: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(hours=48)
+    routes: dict[Category, tuple[Route, ...]] = {}
+
+    def value(self) -> ReportingPolicy:
+        """The policy as it travels."""
+        return ReportingPolicy(
+            undo_seconds=self.undo_seconds,
+            four_eyes=self.four_eyes,
+            platform_first=self.platform_first,
+            still_visible_hours=int(self.still_visible_after / timedelta(hours=1)),
+            routes={**ROUTES, **self.routes},
+        )
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -373,6 +399,7 @@ class Config(Section):
     hash_lists: tuple[HashListEntry, ...] = ()
     matching: Matching = Matching()
     media: Media = Media()
+    reporting: Reporting = Reporting()
     confinement: Literal["required", "best-effort"] = "required"
     _text: str = PrivateAttr("")
 

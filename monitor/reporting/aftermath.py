@@ -72,18 +72,9 @@ def visible(case: Case, looks: Looks | None = None) -> frozenset[int]:
 
 def withdrawn(case: Case) -> list[Step]:
     """The corrections to open because the source has withdrawn the entry: one for each report that went out."""
-    since = case.facts.withdrawn_at
-    if since is None:
+    if case.facts.withdrawn_at is None:
         return []
-    corrected = {
-        flag
-        for report in case.facts.reports.values()
-        if report.correction is None or report.correction.since < since
-        for flag in report.flags
-    }
-    told = {r.report_id for r in case.facts.reports.values() if r.correction and r.correction.since >= since}
-    found = corrections(case, corrected, AUTOMATIC, "entry_withdrawn")
-    return [each for each in found if each.body["report_id"] not in told]
+    return corrections(case, set(case.facts.flags), AUTOMATIC, "entry_withdrawn")
 
 
 def falls_due(case: Case, policy: ReportingPolicy, looks: Looks | None = None) -> list[Step]:

@@ -213,7 +213,9 @@ def _correction(state: _Folding, event: Event) -> None:
         opened = Correction(event.at, None if cause is None else int(cause))
         state.change(report_id, correction=opened)
     elif report is not None and report.correction is not None:
-        state.change(report_id, correction=replace(report.correction, done_at=event.at))
+        undone = event.body.get("reason") == "undone"  # with the decision that opened it
+        done = None if undone else replace(report.correction, done_at=event.at)
+        state.change(report_id, correction=done)
 
 
 def _escalated(state: _Folding, event: Event) -> None:

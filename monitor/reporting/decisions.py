@@ -170,10 +170,10 @@ def undo_ends(decision: Decision, policy: ReportingPolicy) -> datetime:
 def corrections(
     case: Case, flags: set[int], operator: str, reason: str, cause: int | None = None
 ) -> list[Step]:
-    """The corrections to open for what was reported of these sightings, where none is open."""
+    """The corrections to open for what was reported of these sightings: one for each report, ever."""
 
     def due(report: Report) -> bool:
-        return report.out and report.correction_since is None and not flags.isdisjoint(report.flags)
+        return report.out and report.correction is None and not flags.isdisjoint(report.flags)
 
     return [
         step(

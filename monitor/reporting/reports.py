@@ -6,7 +6,16 @@ Nothing here sends anything: a person, or the part that speaks to a recipient, d
 from collections.abc import Callable, Sequence
 
 from monitor.errors import NotAuthorized
-from monitor.model import CaseState, Category, EventType, ReportingPolicy, ReportOutcome, ReportState, Route
+from monitor.model import (
+    CaseState,
+    Category,
+    EventType,
+    ReportingPolicy,
+    ReportOutcome,
+    ReportState,
+    Route,
+    Scalar,
+)
 from monitor.reporting.acting import Case, Rule, needed, step, words
 from monitor.reporting.casefacts import FlagState, Report
 from monitor.reporting.decisions import undo_ends
@@ -44,7 +53,7 @@ def prepare(
             needed(explanation, "--reason", "--again reports what was reported; say why")
         flags = _reportable(case, route, again)
         _check_order(case, route, category, flags, policy)
-        body = {
+        body: dict[str, Scalar] = {
             "report_id": case.record.next_report,
             "route": route.value,
             "recipient": recipient,
@@ -86,7 +95,7 @@ def failed(operator: str, reason: str, *, explanation: str | None = None) -> Rep
 
     def rule(case: Case, report: Report) -> Sequence[Step]:
         _check_state(case, report, SENDABLE, "sent")
-        body = {
+        body: dict[str, Scalar] = {
             "report_id": report.report_id,
             "reason": reason,
             "explanation": words(explanation, "--explanation"),
@@ -120,7 +129,7 @@ def came_out(operator: str, outcome: ReportOutcome, *, reference: str | None = N
         _check_state(case, report, ANSWERABLE, "answered")
         if report.outcome is outcome:
             raise case.refuse(f"report {report.report_id} has the outcome {outcome} already")
-        body = {
+        body: dict[str, Scalar] = {
             "report_id": report.report_id,
             "outcome": outcome.value,
             "reference": words(reference, "--reference"),

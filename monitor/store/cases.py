@@ -54,10 +54,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """All that is on record of a case. `action` and `permitted_uses` are those of the list as it was last loaded, absent
-    when it never was; `exact` says whether any match of the entry was one of bytes. `items` go by flag, `events` by
-    number; `next_event` is the number of the first event that a rule gives, `next_report` the id of a report that is
-    prepared now.
+    """All that is on record of a case.
+
+    `action` and `permitted_uses` are those of the list as it was last loaded, absent when it never was; `exact` says
+    whether any match of the entry was one of bytes. `items` go by flag, `events` by number; `next_event` is the number
+    of the first event that a rule gives, `next_report` the id of a report that is prepared now.
     """
 
     case_id: int
