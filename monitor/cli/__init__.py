@@ -6,6 +6,7 @@ does not load what it does not use.
 
 import typer
 
+from monitor.cli.cases import app as cases
 from monitor.cli.channels import app as channels
 from monitor.cli.check import check
 from monitor.cli.collect import reload, run, status
@@ -13,6 +14,7 @@ from monitor.cli.demo import demo
 from monitor.cli.export import export
 from monitor.cli.hashing import hash
 from monitor.cli.lists import app as lists
+from monitor.cli.report import app as report
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
@@ -49,6 +51,8 @@ for function in (demo, init, login, check, run, status, reload, hash, rescan, ex
     app.command()(function)
 app.add_typer(channels, name="channels")
 app.add_typer(lists, name="lists")
+app.add_typer(cases, name="cases")
+app.add_typer(report, name="report")
 app.add_typer(selftest, name="selftest")
 
 

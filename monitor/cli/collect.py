@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.cli import accounts
-from monitor.cli.concerns import concerns
+from monitor.cli.concerns import concerns, of_reports
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from monitor.model import ChannelId, Conduct, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus, Quarantined
+    from monitor.store.report_book import Tasks
     from monitor.store.sums import Sums
 
 NAMED = 5
@@ -108,9 +109,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
+    totals, channels, outcomes, flags, conducts, sums, quarantined, tasks = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined)
+    warnings = [*of_reports(tasks), *concerns(channels, sums, described, quarantined)]
     if json:
         print_json(
             [
@@ -160,10 +161,12 @@ class _State(NamedTuple):
     conducts: "list[Conduct]"
     sums: "dict[ChannelId, Sums]"
     quarantined: "list[Quarantined]"
+    tasks: "Tasks"
 
 
 async def _read(config: "Config") -> _State:
     from monitor.store import open_reader
+    from monitor.store.report_book import tasks as read_tasks
 
     async with open_reader(config.database) as reader:
         return _State(
@@ -174,6 +177,7 @@ async def _read(config: "Config") -> _State:
             [await reader.conduct(account.name) for account in config.accounts],
             {sums.channel_id: sums for sums in await reader.coverage()},
             await reader.quarantined(),
+            await reader.run(read_tasks),
         )
 
 

@@ -146,7 +146,7 @@ def correct(operator: str, explanation: str | None) -> ReportRule:
         if report.correction_since is None:
             raise case.refuse(f"report {report.report_id} has no correction to make")
         why = needed(explanation, "--explanation", "say who was told, and how")
-        body = {"report_id": report.report_id, "reason": "made", "explanation": why}
+        body: dict[str, Scalar] = {"report_id": report.report_id, "reason": "made", "explanation": why}
         return [step(EventType.CORRECTION_DONE, operator, body)]
 
     return rule
