@@ -128,7 +128,7 @@ def act(
 
 
 def _prepared(conn: Connection, case_id: int, step: Step, at: datetime) -> None:
-    columns = {name: step.body[name] for name in ("report_id", "route", "recipient", "category")}
+    columns = {name: step.body.get(name) for name in ("report_id", "route", "recipient", "category")}
     state = ReportState.PREPARED.value
     conn.execute(insert(reports).values(case_id=case_id, state=state, prepared_at=at, **columns))
     rows = [{"report_id": step.body["report_id"], "flag_id": flag} for flag in step.flags]
@@ -252,10 +252,14 @@ def entries_stand(
             kind = EventType.ENTRY_RESTORED if standing.listed else EventType.ENTRY_WITHDRAWN
             body: Body = {"case_id": row.case_id, "hash_list": hash_list, "entry": standing.entry}
             link(conn, events.append(conn, salt, kind, body, at), [row.case_id])
+            if not standing.listed:
+                unsent = reports.c.case_id == row.case_id, reports.c.state.in_(_UNSENT)
+                conn.execute(update(reports).where(*unsent).values(state=ReportState.SUPERSEDED.value))
 
 
 # -- what falls due -----------------------------------------------------------------------------------------
 
+_UNSENT = [state.value for state in (ReportState.PREPARED, ReportState.APPROVED, ReportState.FAILED)]
 _GONE_OUT = [
     state.value
     for state in (ReportState.SENT, ReportState.HANDED_OVER, ReportState.ACKNOWLEDGED, ReportState.OUTCOME)

@@ -8,10 +8,19 @@ from monitor.model import Algorithm, Category, ChannelId, FlagId, MediaKind, Mes
 from monitor.store.queries import RANKED
 from monitor.store.schema import cases, channels, flags, hash_lists, messages, report_items
 
-_name = select(func.min(channels.c.username)).where(channels.c.channel_id == flags.c.channel_id)
+_name = (
+    select(func.min(channels.c.username))
+    .where(channels.c.channel_id == flags.c.channel_id)
+    .correlate(flags)
+    .scalar_subquery()
+)
 # Of a list's version the row that was loaded last: its terms may have changed without its file.
-_row = select(func.max(hash_lists.c.hash_list_id)).where(
-    hash_lists.c.name == cases.c.hash_list, hash_lists.c.version == RANKED.c.list_version
+_of = hash_lists.alias()
+_row = (
+    select(func.max(_of.c.hash_list_id))
+    .where(_of.c.name == cases.c.hash_list, _of.c.version == RANKED.c.list_version)
+    .correlate(cases, RANKED)
+    .scalar_subquery()
 )
 _SIGHTINGS: Select[Any] = (
     select(
@@ -25,7 +34,7 @@ _SIGHTINGS: Select[Any] = (
         *(cases.c[name] for name in ("hash_list", "entry", "category")),
         hash_lists.c.licensor,
         hash_lists.c.reference,
-        _name.scalar_subquery().label("username"),
+        _name.label("username"),
     )
     .join(RANKED, RANKED.c.flag_id == flags.c.flag_id)
     .join(cases, cases.c.case_id == RANKED.c.case_id)
@@ -33,7 +42,7 @@ _SIGHTINGS: Select[Any] = (
         messages,
         and_(messages.c.channel_id == flags.c.channel_id, messages.c.message_id == flags.c.message_id),
     )
-    .outerjoin(hash_lists, hash_lists.c.hash_list_id == _row.scalar_subquery())
+    .outerjoin(hash_lists, hash_lists.c.hash_list_id == _row)
     .where(RANKED.c.rank == 1)
     .order_by(flags.c.flag_id)
 )
