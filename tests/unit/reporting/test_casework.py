@@ -308,7 +308,10 @@ def test_a_case_whose_events_were_erased_can_still_be_folded(tries: list[Try], e
 def walk(seed: int, steps: int = 120) -> list[Try]:
     """Attempts from a seed: longer than what the property above draws."""
     chance = random.Random(seed)
-    often, rarely = ("accept", "prepare", "approve", "sent", "hand over", "due"), ("withdraw", "hold", "reject")
+    often, rarely = (
+        ("accept", "prepare", "approve", "sent", "hand over", "due"),
+        ("withdraw", "hold", "reject"),
+    )
     weights = [6 if action in often else 0.5 if action in rarely else 1 for action in ACTIONS]
     pauses = (0, 1, 30, 61, 61, 100, 3 * 86_400)
     return [

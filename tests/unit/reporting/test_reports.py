@@ -345,6 +345,7 @@ async def test_what_is_still_to_be_seen_after_its_time_is_escalated_once(at: Des
     assert (due.type, due.report_id) == (EventType.ESCALATION_OPENED, sent)
     assert (await at.store.reader.run(tasks)).escalations == 1
     assert await take_due(at.store, at.policy, at.at) == []
+    assert falls_due(await at.case(case), at.policy) == []
     await at.delete(101)
     assert (await at.store.reader.run(tasks)).escalations == 0
     (event,) = await at.events(EventType.ESCALATION_OPENED)
