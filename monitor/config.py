@@ -378,7 +378,7 @@ class Reporting(Section):
             undo_seconds=self.undo_seconds,
             four_eyes=self.four_eyes,
             platform_first=self.platform_first,
-            still_visible_hours=int(self.still_visible_after / timedelta(hours=1)),
+            still_visible_seconds=int(self.still_visible_after.total_seconds()),
             routes={**ROUTES, **self.routes},
         )
 

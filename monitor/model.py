@@ -781,13 +781,13 @@ class ReportingPolicy:
 
     A decision can be undone, and nothing leaves, for `undo_seconds`. With `four_eyes` a report is approved by another
     person than the one who prepared it. With `platform_first` the platform may be told of a child's case before a
-    hotline or the police. An item that is visible `still_visible_hours` after it was reported is escalated.
+    hotline or the police. An item that is visible `still_visible_seconds` after it was reported is escalated.
     """
 
     undo_seconds: int = 60
     four_eyes: bool = False
     platform_first: bool = False
-    still_visible_hours: int = 48
+    still_visible_seconds: int = 48 * 3600
     routes: Mapping[Category, tuple[Route, ...]] = field(default_factory=lambda: ROUTES)
 
 

@@ -30,12 +30,12 @@ Looks = Mapping[int, bool]
 
 
 def still_visible(case: Case, policy: ReportingPolicy, looks: Looks | None = None) -> list[Step]:
-    """The escalations to open: of reports that left so many hours ago while an item of theirs is still to be seen.
+    """The escalations to open: of reports that left so long ago while an item of theirs is still to be seen.
 
     An item is taken to be visible until its message is known to be deleted, or a look says otherwise. A report is
     escalated once; not while it waits for more from us, and not when the recipient leaves the item where it is.
     """
-    before = case.at - timedelta(hours=policy.still_visible_hours)
+    before = case.at - timedelta(seconds=policy.still_visible_seconds)
     seen = visible(case, looks)
 
     def due(report: Report) -> bool:
@@ -91,7 +91,7 @@ async def take_due(
     store: SqlStore, policy: ReportingPolicy, at: datetime, looks: Looks | None = None
 ) -> list[Due]:
     """Open and end what is due by now in all cases, each in a transaction of its own. Doing it again adds nothing."""
-    sent_before = at - timedelta(hours=policy.still_visible_hours)
+    sent_before = at - timedelta(seconds=policy.still_visible_seconds)
     found: list[Due] = []
     for case_id in await store.reader.run(falling_due, sent_before, at):
         # Most of these have nothing due: they are only looked at, which takes no lock.

@@ -33,6 +33,7 @@ from monitor.reporting import aftermath, decisions, holds, negatives, reports
 from monitor.reporting.acting import Case, Rule, standing
 from monitor.reporting.casefacts import FlagState
 from monitor.reporting.casework import fold
+from monitor.reporting.chronology import told
 from monitor.store.casebook import list_cases
 from monitor.store.cases import CaseRecord, Item, Step
 from monitor.store.report_book import list_reports
@@ -124,7 +125,7 @@ class Sheet:
     def happens(self, action: str) -> None:
         if action == "see" and self.flags < 3:
             self.flags += 1
-            self.append(EventType.FLAG_RAISED, flag_id=self.flags)
+            self.append(EventType.FLAG_RAISED, flag_id=self.flags, media_kind="photo", channel_id=987654)
         elif action in ("withdraw", "restore") and self.withdrawn is (action == "restore"):
             self.withdrawn = not self.withdrawn
             kind = EventType.ENTRY_WITHDRAWN if self.withdrawn else EventType.ENTRY_RESTORED
@@ -338,6 +339,8 @@ def test_long_walks_reach_every_event_and_stay_within_the_rules() -> None:
         for flag, state in facts.flags.items():
             assert (state is FlagState.ACCEPTED) is accepted(sheet.events, flag)
         reached.update(event.type for event in sheet.events)
+        sentences = [told(event).what for event in sheet.events]
+        assert not any("987654" in sentence for sentence in sentences), "no sentence leads to an item"
     ours = list(EventType)[list(EventType).index(EventType.ENTRY_WITHDRAWN) :]
     ours = ours[: ours.index(EventType.ESCALATION_OPENED) + 1]
     assert {kind for kind in ours if not reached[kind]} == set()

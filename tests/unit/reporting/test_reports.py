@@ -1,5 +1,6 @@
 """Reports: their order, what they cover, who may let them go, and what becomes of them."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from monitor.errors import InputError, NotAuthorized
 from monitor.model import (
+    ROUTES,
     Category,
     EntryStanding,
     EventType,
@@ -256,6 +258,17 @@ async def test_a_failure_stays_open_and_is_counted_until_it_is_sent(at: Desk) ->
         await at.prepare(1)
     await at.on_report(number, reports.sent(ANNA, at.policy))
     assert (await at.store.reader.run(tasks)).failed == 0
+
+
+def test_the_document_names_the_routes_of_each_category() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reviewing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| ([a-z_, ]+) \|$", text, re.MULTILINE)
+    documented = {
+        category: () if routes == "none" else tuple(routes.split(", "))
+        for categories, routes in rows
+        for category in re.findall(r"\w+", categories)
+    }
+    assert documented == {category.value: tuple(map(str, routes)) for category, routes in ROUTES.items()}
 
 
 # -- corrections
