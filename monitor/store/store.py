@@ -262,10 +262,8 @@ class SqlStore:
     async def act(
         self, case_id: int, rule: cases.Rule, projection: cases.Projection, at: datetime
     ) -> cases.CaseRecord:
-        """Append what the rule gives for a case and bring its rows in line; what is on record then.
-
-        Raises what the rule raises, and InputError for a case that there is not.
-        """
+        """Append what the rule gives for a case and bring its rows in line; what is on record then. Raises what it
+        raises, and InputError for a case that there is not."""
         return await self._write(cases.act, self._salt, case_id, rule, projection, at)
 
     async def finish(self) -> None:

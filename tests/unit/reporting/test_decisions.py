@@ -1,5 +1,6 @@
 """Decisions on cases and sightings: who may decide what, when, and what a decision covers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from monitor.errors import InputError, NotAuthorized
 from monitor.model import CaseState, EntryStanding, EventType, ReasonCode
 from monitor.reporting import decisions
 from monitor.reporting.casefacts import FlagState
+from monitor.store import open_store
 from tests.unit.reporting.desk import ANNA, BERT, EXACT, NEAR, Desk, desk
 
 
@@ -174,6 +176,17 @@ async def test_a_case_is_assigned_and_given_back(at: Desk) -> None:
     with pytest.raises(InputError, match="assigned to bert already"):
         await at.does(1, decisions.assign(ANNA, BERT))
     assert (await at.does(1, decisions.assign(BERT, None))).facts.assigned_to is None
+
+
+async def test_of_two_who_decide_at_once_one_is_told_of_the_other(at: Desk, tmp_path: Path) -> None:
+    await at.see(EXACT)
+    async with open_store(tmp_path / "store.sqlite3") as elsewhere:
+        other = Desk(elsewhere, at.policy, at.at)
+        done = await asyncio.gather(at.accept(1, ANNA), other.accept(1, BERT), return_exceptions=True)
+    (refused,) = [each for each in done if isinstance(each, Exception)]
+    assert isinstance(refused, InputError)
+    assert "is accepted since" in str(refused)
+    assert len(await at.events(EventType.CASE_DECIDED)) == 1
 
 
 async def test_what_is_refused_leaves_no_trace(at: Desk) -> None:
