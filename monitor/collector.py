@@ -18,7 +18,7 @@ from monitor.errors import (
 )
 from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
-from monitor.model import Budget, ChannelId, Declaration, Source
+from monitor.model import Budget, Category, ChannelId, Declaration, EntryStanding, Source
 from monitor.pipeline import Examiner, Recorder
 from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, film_rule, now
@@ -191,10 +191,13 @@ async def take_up_lists(store: Store, prepared: Prepared, at: datetime) -> None:
     for loaded in prepared.lists:
         await store.list_loaded(loaded.version, at)
     for name in sorted({loaded.version.name for loaded in prepared.lists}):
-        entries = await store.entries_with_cases(name)
-        same = [loaded for loaded in prepared.lists if loaded.version.name == name]
-        held = set().union(*(loaded.holds(entries) for loaded in same)) if entries else set()
-        await store.entries_listed(name, sorted(held), at)
+        if entries := await store.entries(name):
+            held: dict[str, Category | None] = {}
+            for loaded in prepared.lists:
+                if loaded.version.name == name:
+                    held |= loaded.find(entries)
+            standings = [EntryStanding(entry, entry in held, held.get(entry)) for entry in entries]
+            await store.entries_stand(name, standings, at)
 
 
 async def collect(

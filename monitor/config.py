@@ -29,6 +29,7 @@ from monitor.model import (
     IDENTIFIER,
     LONGEST_PATH,
     MAILBOX,
+    ROUTES,
     USERNAME,
     Algorithm,
     Authorization,
@@ -45,6 +46,8 @@ from monitor.model import (
     OperatorDetails,
     Provenance,
     Purpose,
+    ReportingPolicy,
+    Route,
     Terms,
 )
 from monitor.secrets import Secret, sealing_key
@@ -564,6 +567,28 @@ class Retention(Section):
         return {Purpose(name): period for name, period in self if period is not None}
 
 
+class Reporting(Section):
+    """What the programme lays down for decisions and reports; see `model.ReportingPolicy`. `routes` replaces those of
+    the categories that it names.
+    """
+
+    undo_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    four_eyes: bool = False
+    platform_first: bool = False
+    still_visible_after: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(hours=48)
+    routes: dict[Category, tuple[Route, ...]] = {}
+
+    def value(self) -> ReportingPolicy:
+        """The policy as it travels."""
+        return ReportingPolicy(
+            undo_seconds=self.undo_seconds,
+            four_eyes=self.four_eyes,
+            platform_first=self.platform_first,
+            still_visible_seconds=int(self.still_visible_after.total_seconds()),
+            routes={**ROUTES, **self.routes},
+        )
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -585,6 +610,7 @@ class Config(Section):
     matching: Matching = Matching()
     media: Media = Media()
     retention: Retention = Retention()
+    reporting: Reporting = Reporting()
     confinement: Literal["required", "best-effort"] = "required"
     _text: str = PrivateAttr("")
 

@@ -528,6 +528,7 @@ class Match:
     `error_bound` says that a smaller rendition decided: the most that its hash was seen to be off the original's.
     Of a film the distance is that of the nearest frame; `query_share` and `list_share` are the per cent of the film's
     frames, and of the entry's, that are near one of the other's, rounded down. A listed picture has no `list_share`.
+    `category` is what the entry's label means; None where it has none, or none that is mapped.
     """
 
     hash_list: str
@@ -540,6 +541,7 @@ class Match:
     error_bound: int | None = None
     query_share: int | None = None
     list_share: int | None = None
+    category: "Category | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -821,6 +823,44 @@ class ReportOutcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EntryStanding:
+    """How an entry that has a case stands in a version of its list: whether it is `listed` there, and what its
+    label means."""
+
+    entry: str
+    listed: bool
+    category: Category | None = None
+
+
+_EVERYWHERE = (Route.TELEGRAM, Route.TELEGRAM_MAIL, Route.DSA, Route.GENERIC)
+_KOREAN = (Route.KR_REVIEW_BODY, Route.KR_POLICE, Route.KR_VICTIM_CENTRE)
+ROUTES: Mapping[Category, tuple[Route, ...]] = {
+    Category.CHILD: (Route.HOTLINE, Route.NCMEC, *_KOREAN, *_EVERYWHERE),
+    Category.ADULT_FILMED: (*_EVERYWHERE, *_KOREAN),
+    Category.ADULT_SYNTHETIC: (*_EVERYWHERE, *_KOREAN),
+    Category.TERRORISM: _EVERYWHERE,
+    Category.UNKNOWN: (),
+}
+"""On which routes items of a category may be reported, unless the configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingPolicy:
+    """What an operator's programme lays down for decisions and reports.
+
+    A decision can be undone, and nothing leaves, for `undo_seconds`. With `four_eyes` a report is approved by another
+    person than the one who prepared it. With `platform_first` the platform may be told of a child's case before a
+    hotline or the police. An item that is visible `still_visible_seconds` after it was reported is escalated.
+    """
+
+    undo_seconds: int = 60
+    four_eyes: bool = False
+    platform_first: bool = False
+    still_visible_seconds: int = 48 * 3600
+    routes: Mapping[Category, tuple[Route, ...]] = field(default_factory=lambda: ROUTES)
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """One flag as a report tells it: where the item is, and which entry it matched how closely.
 
@@ -1045,16 +1085,34 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
-    ENTRY_WITHDRAWN = "entry_withdrawn"
-    ENTRY_RESTORED = "entry_restored"
     OPERATOR_ADDED = "operator_added"
     OPERATOR_CHANGED = "operator_changed"
     RETENTION_RUN = "retention_run"
     ERASED = "erased"
     BACKUP_MADE = "backup_made"
     STORE_RESTORED = "store_restored"
+    # What becomes of a case.
+    FLAG_COMPLETED = "flag_completed"
+    ENTRY_WITHDRAWN = "entry_withdrawn"
+    ENTRY_RESTORED = "entry_restored"
+    CASE_DECIDED = "case_decided"
+    CASE_UNDONE = "case_undone"
+    SECOND_OPINION_ASKED = "second_opinion_asked"
+    CASE_ASSIGNED = "case_assigned"
+    CASE_HELD = "case_held"
+    CASE_HOLD_ENDED = "case_hold_ended"
+    NEGATIVE_ADDED = "negative_added"
+    NEGATIVE_ENDED = "negative_ended"
+    REPORT_PREPARED = "report_prepared"
+    REPORT_APPROVED = "report_approved"
     REPORT_SENT = "report_sent"
+    REPORT_HANDED_OVER = "report_handed_over"
     REPORT_FAILED = "report_failed"
+    REPORT_ACKNOWLEDGED = "report_acknowledged"
+    REPORT_OUTCOME = "report_outcome"
+    CORRECTION_OPENED = "correction_opened"
+    CORRECTION_DONE = "correction_done"
+    ESCALATION_OPENED = "escalation_opened"
 
 
 Scalar = str | int | bool | None

@@ -17,6 +17,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     Errand,
     EventType,
     Examined,
@@ -170,15 +171,15 @@ class Store(Protocol):
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         """Remember a list's version; an event when it differs from the last one of that name."""
 
-    async def entries_with_cases(self, name: str) -> list[str]:
-        """The entries of a list that something has matched, sorted."""
+    async def entries(self, hash_list: str) -> list[str]:
+        """The entries of a list that have a case, sorted."""
 
-    async def entries_listed(self, name: str, listed: Sequence[str], at: datetime) -> int:
-        """Of the entries of a list that something has matched, those that it holds now.
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> int:
+        """Take down how entries stand in the list's version that was loaded: what their labels mean by now, and
+        which the list holds no more, or again, with an event each. Entries without a case are passed over.
 
-        Of the others is on record, with an event each, that they were withdrawn: what they matched raises no further
-        flag until they are listed again; then it does, for all that was seen meanwhile. Returns the number of
-        flags raised by that.
+        What a withdrawn entry matched raises no further flag until it is listed again; then it does, for all that was
+        seen meanwhile. Returns the number of flags raised by that.
         """
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:

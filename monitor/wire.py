@@ -32,6 +32,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     Errand,
     EventType,
     Examined,
@@ -361,11 +362,11 @@ class RemoteStore:
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._call(RemoteStore.list_loaded, version, at)
 
-    async def entries_with_cases(self, name: str) -> list[str]:
-        return await self._call(RemoteStore.entries_with_cases, name)
+    async def entries(self, hash_list: str) -> list[str]:
+        return await self._call(RemoteStore.entries, hash_list)
 
-    async def entries_listed(self, name: str, listed: Sequence[str], at: datetime) -> int:
-        return await self._call(RemoteStore.entries_listed, name, listed, at)
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> int:
+        return await self._call(RemoteStore.entries_stand, hash_list, standings, at)
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         return await self._call(RemoteStore.append, kind, body, at)

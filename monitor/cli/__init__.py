@@ -6,6 +6,7 @@ does not load what it does not use.
 
 import typer
 
+from monitor.cli.cases import app as cases
 from monitor.cli.channels import app as channels
 from monitor.cli.check import check
 from monitor.cli.collect import reload, run, status
@@ -18,7 +19,7 @@ from monitor.cli.notice import app as notice
 from monitor.cli.operators import app as operators
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
-from monitor.cli.sending import app as reports
+from monitor.cli.sending import app as report
 from monitor.cli.setup import init, login
 
 app = typer.Typer(
@@ -56,7 +57,8 @@ app.add_typer(db, name="db")
 app.add_typer(lists, name="lists")
 app.add_typer(notice, name="notice")
 app.add_typer(operators, name="operators")
-app.add_typer(reports, name="report")
+app.add_typer(cases, name="cases")
+app.add_typer(report, name="report")
 app.add_typer(selftest, name="selftest")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.cli import accounts
-from monitor.cli.concerns import concerns
+from monitor.cli.concerns import concerns, of_reports
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from monitor.model import ChannelId, Conduct, InAppReport, MediaOutcome, Totals
     from monitor.reloading import Changes
     from monitor.store import ChannelStatus, Quarantined
+    from monitor.store.report_book import Tasks
     from monitor.store.sums import Sums
 
 NAMED = 5
@@ -110,11 +111,15 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined, people, reports = asyncio.run(
+    totals, channels, outcomes, flags, conducts, sums, quarantined, people, reports, tasks = asyncio.run(
         _read(settings)
     )
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined, reports) + of_exchanges(settings, now())
+    warnings = [
+        *of_reports(tasks),
+        *concerns(channels, sums, described, quarantined, reports),
+        *of_exchanges(settings, now()),
+    ]
     if json:
         print_json(
             [
@@ -169,11 +174,13 @@ class _State(NamedTuple):
     quarantined: "list[Quarantined]"
     operators: int
     reports: "list[InAppReport]"
+    tasks: "Tasks"
 
 
 async def _read(config: "Config") -> _State:
     from monitor.store import open_reader
     from monitor.store.operators import everybody
+    from monitor.store.report_book import tasks as read_tasks
 
     async with open_reader(config.database) as reader:
         return _State(
@@ -186,6 +193,7 @@ async def _read(config: "Config") -> _State:
             await reader.quarantined(),
             sum(one.disabled_at is None for one in await reader.run(everybody)),
             await reader.in_app_reports(troubled=True),
+            await reader.run(read_tasks),
         )
 
 

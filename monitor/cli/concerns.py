@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from monitor.model import ChannelId, InAppReport
     from monitor.store import ChannelStatus, Quarantined
+    from monitor.store.report_book import Tasks
     from monitor.store.sums import Sums
 
 
@@ -53,3 +54,13 @@ def concerns(
         if count := sum(report.state is state for report in reports):
             said.append(f"{count:,} reports in the app {what}; monitor report errands shows them")
     return said
+
+
+def of_reports(tasks: "Tasks") -> list[str]:
+    """One sentence for each kind of trouble with reports: these come first."""
+    said = (
+        (tasks.failed, "could not be sent; monitor report list --state failed"),
+        (tasks.corrections, "no longer stand and are to be corrected; monitor report corrections"),
+        (tasks.escalations, "left long ago, and what they report is still to be seen; monitor report list"),
+    )
+    return [f"reports: {count:,} {what}" for count, what in said if count]

@@ -18,6 +18,7 @@ from monitor.cli.frame import (
     print_json,
     read_config,
 )
+from monitor.cli.report import app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.errors import MonitorError
     from monitor.model import Channel, ChannelId, InAppReport
-
-app = typer.Typer(help="Reports: send one in the app; those that wait for a person.", no_args_is_help=True)
 
 
 @app.command()

@@ -69,14 +69,14 @@ class HashList:
         label = self.label(position)
         return None if label is None else self.categories.get(label)
 
-    def holds(self, entries: Collection[str]) -> set[str]:
-        """Which of these identifiers are entries of the list."""
+    def find(self, entries: Collection[str]) -> dict[str, Category | None]:
+        """Those of these identifiers that are entries of the list, and what the label of each means."""
         wanted = {entry.encode("ascii") for entry in entries}
-        found = set(self.names[np.isin(self.names, np.array(sorted(wanted), np.bytes_))].tolist())
-        if wanted - found:
-            unnamed = self.values[self.names == b""]
-            found |= wanted.intersection(derived_name(value.tobytes()) for value in unnamed)
-        return {entry.decode("ascii") for entry in found}
+        found = np.flatnonzero(np.isin(self.names, np.array(sorted(wanted), np.bytes_))).tolist()
+        if wanted.difference(self.names[found].tolist()):
+            unnamed = np.flatnonzero(self.names == b"").tolist()
+            found += [p for p in unnamed if derived_name(self.values[p].tobytes()) in wanted]
+        return {self.entry(position): self.category(position) for position in found}
 
     def __iter__(self) -> Iterator[HashEntry]:
         for position, value in enumerate(self.values):

@@ -173,12 +173,12 @@ class _Searchable:
         quality = None if version.algorithm.exact else hashes.quality
         if quality is not None and quality < version.min_quality:
             return []
-        best: dict[str, int] = {}
+        best: dict[str, tuple[int, int]] = {}
         for ours in hashes.hashes:
             if ours.algorithm is version.algorithm:
-                for entry, distance in self._near(ours).items():
-                    best[entry] = min(distance, best.get(entry, distance))
-        nearest = sorted(best.items(), key=lambda found: found[1])[: self._most]
+                for entry, found in self._near(ours).items():
+                    best[entry] = min(found, best.get(entry, found))
+        nearest = sorted(best.items(), key=lambda found: found[1][0])[: self._most]
         return [
             Match(
                 hash_list=version.name,
@@ -189,8 +189,9 @@ class _Searchable:
                 threshold=version.max_distance,
                 quality=quality,
                 error_bound=ERROR_BOUND.get(version.algorithm) if hashes.screened else None,
+                category=self._hashes.category(row),
             )
-            for entry, distance in sorted(nearest, key=lambda found: (found[1], found[0]))
+            for entry, (distance, row) in sorted(nearest, key=lambda found: (found[1][0], found[0]))
         ]
 
     def match_frames(self, hashes: MediaHashes, good: "Sequence[_Searchable]") -> list[Match]:
@@ -220,6 +221,7 @@ class _Searchable:
                 quality=near.quality,
                 query_share=near.query_share,
                 list_share=near.list_share if of_films else None,
+                category=self._hashes.category(near.row),
             )
             for near in found[: self._most]
         ]
@@ -231,12 +233,12 @@ class _Searchable:
         nearest = self._frames.nearest(values, self._version.max_distance)
         return np.where(quality < self._version.min_quality, FAR, nearest)
 
-    def _near(self, ours: Hash) -> dict[str, int]:
-        """Entries and their distances, nearest first: at least as many as count, where there are."""
-        found: dict[str, int] = {}
+    def _near(self, ours: Hash) -> dict[str, tuple[int, int]]:
+        """Entries, each with its distance and its row, nearest first: at least as many as count, where there are."""
+        found: dict[str, tuple[int, int]] = {}
         if isinstance(self._index, ExactIndex):
             for position in self._index.find(ours.value).tolist():
-                found.setdefault(self._hashes.entry(position), 0)
+                found.setdefault(self._hashes.entry(position), (0, position))
                 if len(found) == self._most:
                     break
             return found
@@ -244,7 +246,7 @@ class _Searchable:
         while True:
             hits = self._index.nearest(value, self._version.max_distance, asked)
             for position, distance in zip(hits.entry.tolist(), hits.distance.tolist(), strict=True):
-                found.setdefault(self._hashes.entry(position), distance)
+                found.setdefault(self._hashes.entry(position), (distance, position))
             if len(found) >= self._most or len(hits) < asked:
                 return found
             # An entry may have many hashes, all of them nearer than any other entry's.

@@ -20,6 +20,7 @@ DECLARED = frozenset(
         "reference",
         "granted_by",
         "approved_by",
+        "asked_by",
         "terms",
         "licensor",
         "purpose",
@@ -81,14 +82,24 @@ def forget(conn: Connection, seqs: Sequence[int]) -> int:
     return conn.execute(update(events).where(*wanted).values(salt=None, body=None)).rowcount
 
 
-def handed_in(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
+def handed_in(
+    conn: Connection,
+    salt: Salt,
+    kind: EventType,
+    body: Mapping[str, Scalar],
+    at: datetime,
+    *,
+    flags: Sequence[int] = (),
+) -> int:
     """Append an event whose body comes through the port; those of the store itself are made of its columns.
 
-    Raises ValueError for a body in which words could stand that no operator declared.
+    `flags` are added to the body, joined by blanks. Raises ValueError for a body in which words could stand that no
+    operator declared.
     """
     for key, value in body.items():
         _check(key, value)
-    return append(conn, salt, kind, body, at)
+    numbers = {"flags": " ".join(str(int(flag)) for flag in flags)} if flags else {}
+    return append(conn, salt, kind, {**body, **numbers}, at)
 
 
 def _check(key: str, value: Scalar) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
-from monitor.model import Algorithm, ChannelId, EventType, Match, MediaId, MessageId, Scalar
+from monitor.model import Algorithm, CaseState, ChannelId, EventType, Match, MediaId, MessageId, Scalar
 from monitor.store import events
 from monitor.store.engine import insert
 from monitor.store.events import Salt
-from monitor.store.schema import cases, flag_matches, flags, media, media_matches
+from monitor.store.schema import case_events, cases, flag_matches, flags, media, media_matches
 
 
 class Sighting(NamedTuple):
@@ -46,11 +46,19 @@ _COUNTING = (
 
 
 def keep_matches(conn: Connection, media_id: MediaId, matches: Iterable[Match], at: datetime) -> None:
-    """Keep an item's matches, each with the case of its entry; a case is opened by its first match."""
+    """Keep an item's matches, each with the case of its entry; a case is opened by its first match.
+
+    The case takes the category of its latest match that has one.
+    """
     for match in matches:
         entry = {"hash_list": match.hash_list, "entry": match.entry}
-        conn.execute(insert(cases).values(opened_at=at, **entry).on_conflict_do_nothing())
+        opened = insert(cases).values(opened_at=at, state=CaseState.OPEN.value, **entry)
+        conn.execute(opened.on_conflict_do_nothing())
         case_id = conn.execute(select(cases.c.case_id).filter_by(**entry)).scalar_one()
+        if match.category is not None:
+            conn.execute(
+                update(cases).where(cases.c.case_id == case_id).values(category=match.category.value)
+            )
         conn.execute(
             insert(media_matches)
             .values(
@@ -94,44 +102,64 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
             "rendition": rendition,
             "matches": _spelled(matches_of(conn, flag_id)),
         }
-        events.append(conn, salt, EventType.FLAG_RAISED, body, at)
+        link(conn, events.append(conn, salt, EventType.FLAG_RAISED, body, at), [r["case_id"] for r in found])
         raised += 1
     return raised
 
 
-def complete(conn: Connection, items: Sequence[MediaId]) -> None:
-    """Add to the flags of these items the matches that they lack: those of entries that were in quarantine."""
+def link(conn: Connection, seq: int, concerned: Iterable[int]) -> None:
+    """Make an event one of these cases'."""
+    rows = [{"case_id": case_id, "seq": seq} for case_id in sorted(set(concerned))]
+    conn.execute(insert(case_events), rows)
+
+
+def complete(conn: Connection, salt: Salt, case_id: int, items: Sequence[MediaId], at: datetime) -> None:
+    """Add to the flags of these items what they lack of a case whose entry was in quarantine, each with an event."""
     for media_id in items:
-        found = conn.execute(_COUNTING, {"media": media_id}).mappings().all()
-        raised = conn.execute(select(flags.c.flag_id).where(flags.c.media_id == media_id)).scalars().all()
-        rows = [{**row, "flag_id": flag_id} for flag_id in raised for row in found]
-        if rows:
-            conn.execute(insert(flag_matches).on_conflict_do_nothing(), rows)
+        counting = _COUNTING.where(media_matches.c.case_id == case_id)
+        found = conn.execute(counting, {"media": media_id}).mappings().all()
+        known = select(flag_matches.c.flag_id).where(flag_matches.c.case_id == case_id)
+        lacking = conn.execute(
+            select(flags.c.flag_id).where(flags.c.media_id == media_id, flags.c.flag_id.not_in(known))
+        ).scalars()
+        for flag_id in lacking.all() if found else ():
+            conn.execute(insert(flag_matches), [{**row, "flag_id": flag_id} for row in found])
+            matches = [m for m, of in _matches(conn, flag_id) if of == case_id]
+            body: dict[str, Scalar] = {"flag_id": flag_id, "matches": _spelled(matches)}
+            link(conn, events.append(conn, salt, EventType.FLAG_COMPLETED, body, at), [case_id])
 
 
 def matches_of(conn: Connection, flag_id: int) -> tuple[Match, ...]:
     """The matches of one flag, by list, entry, algorithm and list version."""
+    return tuple(match for match, _ in _matches(conn, flag_id))
+
+
+def _matches(conn: Connection, flag_id: int) -> list[tuple[Match, int]]:
+    """The matches of one flag, each with its case."""
     rows = conn.execute(
         select(flag_matches, cases.c.hash_list, cases.c.entry)
         .join(cases, cases.c.case_id == flag_matches.c.case_id)
         .where(flag_matches.c.flag_id == flag_id)
         .order_by(cases.c.hash_list, cases.c.entry, flag_matches.c.algorithm, flag_matches.c.list_version)
     )
-    return tuple(
-        Match(
-            hash_list=row.hash_list,
-            list_version=row.list_version,
-            entry=row.entry,
-            algorithm=Algorithm(row.algorithm),
-            distance=row.distance,
-            threshold=row.threshold,
-            quality=row.quality,
-            error_bound=row.error_bound,
-            query_share=row.query_share,
-            list_share=row.list_share,
+    return [
+        (
+            Match(
+                hash_list=row.hash_list,
+                list_version=row.list_version,
+                entry=row.entry,
+                algorithm=Algorithm(row.algorithm),
+                distance=row.distance,
+                threshold=row.threshold,
+                quality=row.quality,
+                error_bound=row.error_bound,
+                query_share=row.query_share,
+                list_share=row.list_share,
+            ),
+            row.case_id,
         )
         for row in rows
-    )
+    ]
 
 
 def _spelled(matches: Sequence[Match]) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from monitor.model import (
     ChannelId,
+    EntryStanding,
     Examined,
     MediaId,
     MediaKind,
@@ -27,7 +28,7 @@ from monitor.model import (
     MessageId,
     PendingMedia,
 )
-from monitor.store import flags, quarantine, withdrawals
+from monitor.store import cases, flags, quarantine
 from monitor.store.columns import to_micros
 from monitor.store.engine import executemany, insert, lookup
 from monitor.store.events import Salt
@@ -190,19 +191,25 @@ def _examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined)
 
 def released(conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime) -> int:
     """End an entry's quarantine and raise what it held back; the number of new flags. Raises InputError."""
-    return _raise_what_was_held(
-        conn, salt, quarantine.release(conn, salt, hash_list, entry, operator, at), at
+    case_id, items = quarantine.release(conn, salt, hash_list, entry, operator, at)
+    return _raise_what_was_held(conn, salt, case_id, items, at)
+
+
+def entries_stand(
+    conn: Connection, salt: Salt, hash_list: str, standings: Sequence[EntryStanding], at: datetime
+) -> int:
+    """Take down what a list holds by now; raise what entries that are back have matched meanwhile, and count it."""
+    restored = cases.entries_stand(conn, salt, hash_list, standings, at)
+    return sum(
+        _raise_what_was_held(conn, salt, case_id, cases.matched(conn, case_id), at) for case_id in restored
     )
 
 
-def listed(conn: Connection, salt: Salt, name: str, entries: Sequence[str], at: datetime) -> int:
-    """Note which entries a list holds; raise what those that are back have matched meanwhile, and count it."""
-    return _raise_what_was_held(conn, salt, withdrawals.stand(conn, salt, name, entries, at), at)
-
-
-def _raise_what_was_held(conn: Connection, salt: Salt, items: Sequence[MediaId], at: datetime) -> int:
+def _raise_what_was_held(
+    conn: Connection, salt: Salt, case_id: int, items: Sequence[MediaId], at: datetime
+) -> int:
     raised = sum(raise_on(conn, salt, media_id, at) for media_id in items)
-    flags.complete(conn, items)
+    flags.complete(conn, salt, case_id, items, at)
     return raised
 
 

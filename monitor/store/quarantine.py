@@ -11,6 +11,7 @@ from monitor.errors import InputError
 from monitor.model import EventType, MediaId, Scalar
 from monitor.store import events
 from monitor.store.events import Salt
+from monitor.store.flags import link
 from monitor.store.schema import cases, media, media_matches
 
 WINDOW = timedelta(hours=1)
@@ -38,13 +39,13 @@ def guard(conn: Connection, salt: Salt, media_id: MediaId, most: int, at: dateti
     for case_id, hash_list, entry, count in conn.execute(counted).all():
         conn.execute(update(cases).where(cases.c.case_id == case_id).values(quarantined_at=at))
         body: dict[str, Scalar] = {"case_id": case_id, "hash_list": hash_list, "entry": entry, "media": count}
-        events.append(conn, salt, EventType.ENTRY_QUARANTINED, body, at)
+        link(conn, events.append(conn, salt, EventType.ENTRY_QUARANTINED, body, at), [case_id])
 
 
 def release(
     conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime
-) -> list[MediaId]:
-    """End an entry's quarantine; the items that it matched. Raises InputError when it is in none."""
+) -> tuple[int, list[MediaId]]:
+    """End an entry's quarantine; its case, and the items that it matched. Raises InputError when it is in none."""
     found = conn.execute(
         update(cases)
         .where(cases.c.hash_list == hash_list, cases.c.entry == entry, cases.c.quarantined_at.is_not(None))
@@ -54,6 +55,7 @@ def release(
     if found is None:
         raise InputError(f"{hash_list}/{entry}: is not in quarantine; monitor lists quarantine shows what is")
     body: dict[str, Scalar] = {"case_id": found, "hash_list": hash_list, "entry": entry, "operator": operator}
-    events.append(conn, salt, EventType.ENTRY_RELEASED, body, at)
+    link(conn, events.append(conn, salt, EventType.ENTRY_RELEASED, body, at), [found])
     matched = select(media_matches.c.media_id).where(media_matches.c.case_id == found).distinct()
-    return [MediaId(media_id) for (media_id,) in conn.execute(matched.order_by(media_matches.c.media_id))]
+    items = conn.execute(matched.order_by(media_matches.c.media_id)).scalars()
+    return found, [MediaId(media_id) for media_id in items]

@@ -20,6 +20,7 @@ from sqlalchemy import union_all as both
 
 from monitor.errors import InputError
 from monitor.model import Algorithm, CaseState, ChannelState, EventType, MediaOutcome
+from monitor.store.case_state import STATE
 from monitor.store.columns import Int, Time
 from monitor.store.engine import body_field
 from monitor.store.filters import OPTIONS, Filters
@@ -139,40 +140,39 @@ _best_first = func.row_number().over(
         flag_matches.c.list_version.desc(),
     ),
 )
-_ranked = select(flag_matches, _best_first.label("rank")).subquery()
+RANKED = select(flag_matches, _best_first.label("rank")).subquery()
+"""The matches of each flag in each case, numbered from the best, which is 1."""
 # A channel can have several public names: one of them, always the same.
 _name = (
     select(func.min(channels.c.username)).where(channels.c.channel_id == flags.c.channel_id).scalar_subquery()
 )
-# No decision can be recorded yet.
-_state: ColumnElement[str] = literal(CaseState.OPEN.value)
 FLAGS = Source(
     {
         **flags.c,
-        **{column.name: column for column in _ranked.c if column.name not in ("flag_id", "rank")},
+        **{column.name: column for column in RANKED.c if column.name not in ("flag_id", "rank")},
         "hash_list": cases.c.hash_list,
         "entry": cases.c.entry,
         "opened_at": cases.c.opened_at,
-        "state": _state,
-        "screened": _ranked.c.error_bound.is_not(None),
+        "state": STATE,
+        "screened": RANKED.c.error_bound.is_not(None),
         "posted_at": messages.c.posted_at,
         "username": _name,
     },
-    flags.join(_ranked, _ranked.c.flag_id == flags.c.flag_id)
-    .join(cases, cases.c.case_id == _ranked.c.case_id)
+    flags.join(RANKED, RANKED.c.flag_id == flags.c.flag_id)
+    .join(cases, cases.c.case_id == RANKED.c.case_id)
     .join(
         messages,
         (messages.c.channel_id == flags.c.channel_id) & (messages.c.message_id == flags.c.message_id),
     ),
-    (flags.c.flag_id, _ranked.c.case_id),
+    (flags.c.flag_id, RANKED.c.case_id),
     {
         **_between(flags.c.raised_at),
         "channels": _of_channels(flags.c.channel_id),
         "hash_list": _equal(cases.c.hash_list),
-        "state": _equal(_state),
+        "state": _equal(STATE),
     },
     tuple(CaseState),
-    (_ranked.c.rank == 1,),
+    (RANKED.c.rank == 1,),
 )
 """The best match of each flag in each case, by flag and case, with the message's address."""
 
@@ -200,7 +200,7 @@ def _seen_in(usernames: Sequence[str]) -> ColumnElement[bool]:
 CASES = Source(
     {
         **cases.c,
-        "state": _state,
+        "state": STATE,
         "flags": func.coalesce(_flagged.c.flags, 0),
         "channels": func.coalesce(_flagged.c.channels, 0),
         "first_sighting_at": _flagged.c.first,
@@ -212,7 +212,7 @@ CASES = Source(
         **_between(cases.c.opened_at),
         "channels": _seen_in,
         "hash_list": _equal(cases.c.hash_list),
-        "state": _equal(_state),
+        "state": _equal(STATE),
     },
     tuple(CaseState),
 )

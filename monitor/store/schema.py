@@ -29,6 +29,8 @@ from monitor.model import (
     Algorithm,
     Basis,
     Budget,
+    CaseState,
+    Category,
     ChannelState,
     ErrandFailure,
     ErrandState,
@@ -36,6 +38,8 @@ from monitor.model import (
     MediaKind,
     MediaOutcome,
     MessageKind,
+    ReportState,
+    Route,
     Source,
 )
 from monitor.store.columns import Bool, Int, Time, exactly, label, one_of, truth, word
@@ -327,9 +331,17 @@ cases = _table(
     Column("opened_at", Time, nullable=False),
     Column("quarantined_at", Time),  # the flood guard holds its flags back
     Column("released_at", Time),
+    Column("category", Text),  # of the entry, as its list and the configuration have it now
     Column("withdrawn_at", Time),  # its list holds the entry no more
+    # What the fold over its events gave when a person last acted; sightings that came later are not in it.
+    Column("state", Text, nullable=False),
+    Column("settled", Int),  # the event up to which no sighting waits for a decision
+    Column("assigned_to", Text),
+    Column("held_until", Time),
     UniqueConstraint("hash_list", "entry"),
-    *map(word, ("hash_list", "entry")),
+    *map(word, ("hash_list", "entry", "assigned_to")),
+    one_of("category", Category),
+    one_of("state", CaseState),
 )
 
 
@@ -379,6 +391,7 @@ flag_matches = _table(
     Column("flag_id", Int, ForeignKey("flags.flag_id", ondelete="CASCADE"), nullable=False),
     *_match_columns(),
     PrimaryKeyConstraint("flag_id", "case_id", "list_version", "algorithm"),
+    Index("ix_flag_matches_case_id", "case_id"),
     word("list_version"),
     one_of("algorithm", Algorithm),
     keyed=True,
@@ -490,4 +503,49 @@ operators = _table(
     Column("disabled_at", Time),
     word("name"),
     word("password_hash", 160, also="$=,"),
+)
+
+# -- cases, reports: what a query has to find; the truth is the fold over a case's events -------------------
+
+case_events = _table(
+    "case_events",
+    Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False),
+    Column("seq", Int, ForeignKey("events.seq"), nullable=False),
+    PrimaryKeyConstraint("case_id", "seq"),
+    keyed=True,
+)
+
+reports = _table(
+    "reports",
+    Column("report_id", Int, primary_key=True),
+    Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("route", Text, nullable=False),
+    Column("recipient", Text),  # its id in the register
+    Column("category", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prepared_at", Time, nullable=False),
+    Column("sent_at", Time),
+    Column("correction_since", Time),  # an open correction
+    Column("escalated_at", Time),
+    one_of("route", Route),
+    word("recipient"),
+    one_of("category", Category),
+    one_of("state", ReportState),
+)
+
+report_items = _table(
+    "report_items",
+    Column("report_id", Int, ForeignKey("reports.report_id"), nullable=False),
+    Column("flag_id", Int, ForeignKey("flags.flag_id"), nullable=False),
+    PrimaryKeyConstraint("report_id", "flag_id"),
+    keyed=True,
+)
+
+negative_list = _table(
+    "negative_list",
+    Column("negative_id", Int, primary_key=True),
+    Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("added_at", Time, nullable=False),
+    Column("until", Time, nullable=False),
+    Column("ended_at", Time),
 )

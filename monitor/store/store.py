@@ -22,6 +22,7 @@ from monitor.model import (
     Conduct,
     Coverage,
     Declaration,
+    EntryStanding,
     Errand,
     ErrandFailure,
     EventType,
@@ -43,6 +44,7 @@ from monitor.model import (
 from monitor.store import (
     accounts,
     budgets,
+    cases,
     channels,
     engine,
     errands,
@@ -54,7 +56,6 @@ from monitor.store import (
     migrate,
     rescans,
     telling,
-    withdrawals,
 )
 from monitor.store.events import Salt
 from monitor.store.reader import Reader, reading
@@ -254,11 +255,11 @@ class SqlStore:
     async def list_loaded(self, version: ListVersion, at: datetime) -> None:
         await self._write(lists.loaded, self._salt, version, at)
 
-    async def entries_with_cases(self, name: str) -> list[str]:
-        return await self.reader.run(withdrawals.with_cases, name)
+    async def entries(self, hash_list: str) -> list[str]:
+        return await self.reader.run(cases.entries, hash_list)
 
-    async def entries_listed(self, name: str, listed: Sequence[str], at: datetime) -> int:
-        return await self._write(media.listed, self._salt, name, listed, at)
+    async def entries_stand(self, hash_list: str, standings: Sequence[EntryStanding], at: datetime) -> int:
+        return await self._write(media.entries_stand, self._salt, hash_list, standings, at)
 
     async def append(self, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
         return await self._write(events.handed_in, self._salt, kind, body, at)
@@ -357,6 +358,13 @@ class SqlStore:
         """A person takes note of an errand that failed, or of which nobody knows whether it arrived, and leaves it at
         that; one that has not left is taken back. With an event. Raises InputError for one that arrived."""
         await self._write(errands.note, self._salt, errand_id, operator, explanation, at)
+
+    async def act(
+        self, case_id: int, rule: cases.Rule, projection: cases.Projection, at: datetime
+    ) -> cases.CaseRecord:
+        """Append what the rule gives for a case and bring its rows in line; what is on record then. Raises what it
+        raises, and InputError for a case that there is not."""
+        return await self._write(cases.act, self._salt, case_id, rule, projection, at)
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from monitor.config import Config, Retention, load, parse
 from monitor.errors import ConfigError
-from monitor.model import FETCHED_KINDS, Basis, Budget, Category, ChatKind, OperatorDetails, Purpose
+from monitor.model import (
+    FETCHED_KINDS,
+    ROUTES,
+    Basis,
+    Budget,
+    Category,
+    ChatKind,
+    OperatorDetails,
+    Purpose,
+    ReportingPolicy,
+    Route,
+)
 from monitor.prepare import mail_server
 
 PATH = Path("/nowhere/config.yaml")
@@ -204,6 +215,23 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     assert "0123456789abcdef" not in str(caught.value)
     secret.chmod(0o600)
     assert config.accounts[0].api_hash.read(tmp_path, "api_hash") == "0123456789abcdef"
+
+
+def test_the_policy_of_reporting_is_that_of_the_model_unless_said_otherwise() -> None:
+    assert parse("", PATH).reporting.value() == ReportingPolicy()
+    text = "reporting: {still_visible_after: 90m, routes: {unknown: [generic]}}"
+    policy = parse(text, PATH).reporting.value()
+    assert policy.still_visible_seconds == 5400
+    assert policy.routes == {**ROUTES, Category.UNKNOWN: (Route.GENERIC,)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["undo_seconds: -1", "routes: {child: [post]}", "routes: {other: [dsa]}", "still_visible_after: 5m"],
+)
+def test_a_policy_that_cannot_be_is_refused(wrong: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: reporting\."):
+        parse(f"reporting: {{{wrong}}}", PATH)
 
 
 @given(st.text())

@@ -187,8 +187,8 @@ def test_a_list_says_which_entries_it_holds(tmp_path: Path) -> None:
         named, name="a", format="csv", algorithm=Algorithm.MD5, action=ListAction.FLAG, terms=TERMS
     )
     derived = found.entry(1)
-    assert found.holds(["one", "two", derived, "0" * 16]) == {"one", derived}
-    assert found.holds([]) == set()
+    assert found.find(["one", "two", derived, "0" * 16]) == {"one": None, derived: None}
+    assert found.find([]) == {}
 
 
 def test_a_file_with_nothing_that_can_be_compared_says_what_it_holds(tmp_path: Path) -> None:

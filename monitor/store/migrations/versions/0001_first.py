@@ -117,10 +117,17 @@ def upgrade() -> None:
         sa.Column("opened_at", Int, nullable=False),
         sa.Column("quarantined_at", Int),
         sa.Column("released_at", Int),
+        sa.Column("category", Text),
         sa.Column("withdrawn_at", Int),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("settled", Int),
+        sa.Column("assigned_to", Text),
+        sa.Column("held_until", Int),
         sa.PrimaryKeyConstraint("case_id"),
         sa.UniqueConstraint("hash_list", "entry"),
-        *map(word, ("hash_list", "entry")),
+        *map(word, ("hash_list", "entry", "assigned_to")),
+        one_of("category", "child adult_filmed adult_synthetic terrorism unknown"),
+        one_of("state", "open accepted not_relied_on second_opinion"),
     )
     table(
         "coverage",
@@ -473,3 +480,54 @@ def upgrade() -> None:
         label("text", 64),
         keyed=True,
     )
+    op.create_index("ix_flag_matches_case_id", "flag_matches", ["case_id"])
+    table(
+        "case_events",
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("seq", Int, nullable=False),
+        sa.PrimaryKeyConstraint("case_id", "seq"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        sa.ForeignKeyConstraint(["seq"], ["events.seq"]),
+        keyed=True,
+    )
+    table(
+        "reports",
+        sa.Column("report_id", Int, nullable=False),
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("route", Text, nullable=False),
+        sa.Column("recipient", Text),
+        sa.Column("category", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("prepared_at", Int, nullable=False),
+        *numbers("sent_at", "correction_since", "escalated_at"),
+        sa.PrimaryKeyConstraint("report_id"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        one_of(
+            "route",
+            "telegram telegram_mail dsa hotline ncmec kr_review_body kr_police kr_victim_centre generic",
+        ),
+        word("recipient"),
+        one_of("category", "child adult_filmed adult_synthetic terrorism unknown"),
+        one_of("state", "prepared approved sent handed_over failed acknowledged outcome superseded"),
+    )
+    op.create_index("ix_reports_case_id", "reports", ["case_id"])
+    table(
+        "report_items",
+        sa.Column("report_id", Int, nullable=False),
+        sa.Column("flag_id", Int, nullable=False),
+        sa.PrimaryKeyConstraint("report_id", "flag_id"),
+        sa.ForeignKeyConstraint(["report_id"], ["reports.report_id"]),
+        sa.ForeignKeyConstraint(["flag_id"], ["flags.flag_id"]),
+        keyed=True,
+    )
+    table(
+        "negative_list",
+        sa.Column("negative_id", Int, nullable=False),
+        sa.Column("case_id", Int, nullable=False),
+        sa.Column("added_at", Int, nullable=False),
+        sa.Column("until", Int, nullable=False),
+        sa.Column("ended_at", Int),
+        sa.PrimaryKeyConstraint("negative_id"),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+    )
+    op.create_index("ix_negative_list_case_id", "negative_list", ["case_id"])
