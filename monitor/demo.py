@@ -23,6 +23,7 @@ from monitor.matching import hash_image
 from monitor.model import ChannelState
 from monitor.prepare import Prepared, now, prepare
 from monitor.reporting.exports import export
+from monitor.reportlog.note import SEED_BYTES
 from monitor.store import open_reader, open_store
 from monitor.telegram.client import connect
 from monitor.telegram.pseudonyms import KEY_BYTES
@@ -112,6 +113,7 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
 def _configure(out: Path, cluster: Cluster, shown: Showcase) -> Config:
     """Write what an operator would have: configuration, keys, lists."""
     _private(out / "pseudonym.key", secrets.token_hex(KEY_BYTES))
+    _private(out / "log.key", secrets.token_hex(SEED_BYTES))
     _private(out / "api_hash", "0" * 32)
     (out / "dc.pem").write_text(cluster.public_key, encoding="ascii")
     lists = out / "lists"
@@ -157,6 +159,7 @@ def _settings(cluster: Cluster, shown: Showcase) -> dict[str, object]:
         "state_dir": "./state",
         "operator": "demo",
         "pseudonym_key": {"file": "./pseudonym.key"},
+        "report_log": {"origin": "demo.example/monitor", "key": {"file": "./log.key"}},
         "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "./api_hash"}}],
         "telegram": {
             "server": {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": "dc.pem"},

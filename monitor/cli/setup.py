@@ -21,6 +21,8 @@ TEMPLATE = """\
 state_dir: ./state
 operator: analyst-1
 pseudonym_key: {{file: ./{key}}}
+# The log that others can verify. Its origin names it in every proof, and stays: put a name of yours there first.
+report_log: {{origin: {origin}, key: {{file: ./{log_key}}}}}
 
 # Without a legal statement no media is fetched, only metadata is recorded.
 # legal:
@@ -68,7 +70,9 @@ def init(
         typer.Option(metavar="FILE", help="With --rotate-pseudonym-key: keep the old key there."),
     ] = None,
 ) -> None:
-    """Write a configuration to begin with, and the key for pseudonyms beside it."""
+    """Write a configuration to begin with, and beside it the keys for pseudonyms and for the report log."""
+    import secrets
+
     from monitor.config import find
     from monitor.errors import InputError
     from monitor.secrets import write_private
@@ -79,16 +83,20 @@ def init(
     if keep is not None:
         raise InputError("--keep: goes with --rotate-pseudonym-key")
     path = find(config).absolute()
-    key = path.with_name("pseudonym.key")
+    key, log_key = path.with_name("pseudonym.key"), path.with_name("log.key")
     if path.exists():
         raise InputError(f"{path}: exists already; it is left as it is. Name another with --config FILE")
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder; create it first")
     if not key.exists():
         write_private(key, _new_key())
-    write_private(path, TEMPLATE.format(key=key.name).encode())
+    if not log_key.exists():
+        write_private(log_key, _new_key())
+    origin = f"channel-monitor/{secrets.token_hex(4)}"
+    write_private(path, TEMPLATE.format(key=key.name, log_key=log_key.name, origin=origin).encode())
     typer.echo(f"written: {path}")
     typer.echo(f"         {key}  (keep it: without it pseudonyms of old and new records do not agree)")
+    typer.echo(f"         {log_key}  (it signs the report log; who holds it can sign in your name)")
     typer.echo("next:    fill in accounts and channels, then run: monitor login, monitor check, monitor run")
 
 

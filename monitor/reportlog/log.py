@@ -192,14 +192,24 @@ def extend(folder: Path, signer: Signer, first: int, leaves: list[Leaf]) -> Chec
     """Bring a log up to these leaves, the first of which has the index `first`; those that it has already count.
 
     Returns the checkpoint, None for a log without leaves. Raises as `open_log`, and VerificationError when the
-    log ends before `first`.
+    log ends before `first`, or has other leaves.
     """
     with open_log(folder, signer) as log:
+        encoded = [leaf.encode() for leaf in leaves]
+        known, wanted = encoded[: max(0, log.size - first)], encoded[max(0, log.size - first) :]
+        tree = Tree(folder, log.size)
+        for index, leaf in enumerate(known, first):
+            if tree.leaf(index) != leaf:
+                raise VerificationError(f"{folder}: leaf {index} is not the event of that number in the store")
+        if log.size > first + len(leaves):
+            raise VerificationError(
+                f"{folder}: has {log.size} leaves, and the store {first + len(leaves)} events; "
+                "was an older backup of the store restored?"
+            )
         if log.size < first:
             raise VerificationError(f"{folder}: has {log.size} leaves, and had {first} before")
-        wanted = leaves[log.size - first :]
         if wanted:
-            log.add(leaf.encode() for leaf in wanted)
+            log.add(wanted)
             return log.commit()
         return log.checkpoint
 

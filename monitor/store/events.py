@@ -1,5 +1,6 @@
 """What must be provable: one row an event, written in the transaction of what it describes."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -51,9 +52,13 @@ def following(conn: Connection) -> int:
 
 def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Scalar], at: datetime) -> int:
     """Append an event; returns its sequence number. The write lock is held, so numbers have no gaps."""
-    seq = following(conn)
+    seq, random, encoded = following(conn), salt(SALT_BYTES), canonical(body)
+    # Of its own: what the report log says of an event outlives the event's body and salt.
+    committed = hashlib.sha256(random + encoded).digest()
     conn.execute(
-        insert(events).values(seq=seq, at=at, type=kind.value, salt=salt(SALT_BYTES), body=canonical(body))
+        insert(events).values(
+            seq=seq, at=at, type=kind.value, commitment=committed, salt=random, body=encoded
+        )
     )
     return seq
 

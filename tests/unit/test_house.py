@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "recorder_process": EVERYTHING,
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
+    "proving": EVERYTHING,
     "demo": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},

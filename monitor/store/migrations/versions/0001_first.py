@@ -143,10 +143,12 @@ def upgrade() -> None:
         sa.Column("seq", Int, nullable=False, autoincrement=False),
         sa.Column("at", Int, nullable=False),
         sa.Column("type", Text, nullable=False),
+        sa.Column("commitment", Bytes, nullable=False),
         sa.Column("salt", Bytes),
         sa.Column("body", Bytes),
         sa.PrimaryKeyConstraint("seq"),
         word("type"),
+        exactly("commitment", 32),
         exactly("salt", 32),
     )
     table(
