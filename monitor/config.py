@@ -438,9 +438,7 @@ class Config(Section):
         """
         if self.report_log is None:
             return None
-        return sealing_key(
-            self.report_log.key, self.path.parent, self.state, f"{self.path}: report_log.key"
-        )
+        return sealing_key(self.report_log.key, self.path.parent, self.state, f"{self.path}: report_log.key")
 
     def sealing_key(self) -> bytes | None:
         """The key for sessions at rest (32 bytes), read now; None when none is declared. Raises ConfigError."""

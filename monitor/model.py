@@ -803,6 +803,7 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
+    LOG_KEY_ROTATED = "log_key_rotated"
 
 
 Scalar = str | int | bool | None

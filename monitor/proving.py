@@ -4,11 +4,18 @@ that has written events."""
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.config import Config
-from monitor.errors import ConfigError, MonitorError
-from monitor.reportlog import Checkpoint, Signer, project
+from monitor.errors import ConfigError, InputError, MonitorError
+from monitor.reportlog import Checkpoint, Signer, VerifierKey, locked, project, tidy
+from monitor.reportlog.verifying import Verified, verify_events, verify_log
 from monitor.store import Reader, open_reader
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 log = logging.getLogger("monitor.proving")
 
@@ -67,3 +74,36 @@ async def keep_up(config: Config, reader: Reader, key: Signer, ended: asyncio.Ev
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), pause)
+
+
+class VerifiedState(NamedTuple):
+    """A configuration's own log: what holds of it; bodies erased in the store; events not yet in the log; files that an
+    interrupted writer had left and that were removed."""
+
+    verified: Verified
+    erased: int
+    waiting: int
+    removed: int
+
+
+async def verified_state(
+    config: Config,
+    *,
+    pinned: VerifierKey | None = None,
+    since: Checkpoint | None = None,
+    trusted: "Mapping[str, Sequence[Certificate]] | Sequence[Certificate]" = (),
+) -> VerifiedState:
+    """Verify the log of a configuration, and its leaves against the events of the store. Nobody adds meanwhile.
+
+    Raises VerificationError for the first thing that is wrong, InputError when there is no log.
+    """
+    if not config.log.exists():
+        raise InputError(
+            f"{config.log}: there is no log; it begins with the first event under a report_log key"
+        )
+    removed = tidy(config.log)
+    with locked(config.log, shared=True):
+        verified = verify_log(config.log, pinned=pinned, since=since, trusted=trusted)
+        async with open_reader(config.database) as reader, aclosing(reader.leaves()) as rows:
+            erased, waiting = await verify_events(rows, config.log, verified.checkpoint.size)
+    return VerifiedState(verified, erased, waiting, removed)

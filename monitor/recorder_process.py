@@ -67,7 +67,9 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
     async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
         stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
         ended = asyncio.Event()
-        keeping = key and asyncio.create_task(keep_up(config, store.reader, key, ended), name="report log")
+        keeping = None
+        if key is not None:
+            keeping = asyncio.create_task(keep_up(config, store.reader, key, ended), name="report log")
         # What was made so far stays: the garbage collector need not walk through it ever again.
         gc.freeze()
         try:

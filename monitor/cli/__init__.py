@@ -13,6 +13,7 @@ from monitor.cli.demo import demo
 from monitor.cli.export import export
 from monitor.cli.hashing import hash
 from monitor.cli.lists import app as lists
+from monitor.cli.log import app as log
 from monitor.cli.rescan import rescan
 from monitor.cli.selftest import app as selftest
 from monitor.cli.setup import init, login
@@ -49,6 +50,7 @@ for function in (demo, init, login, check, run, status, reload, hash, rescan, ex
     app.command()(function)
 app.add_typer(channels, name="channels")
 app.add_typer(lists, name="lists")
+app.add_typer(log, name="log")
 app.add_typer(selftest, name="selftest")
 
 

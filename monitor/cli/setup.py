@@ -133,7 +133,7 @@ def _rotate(option: Path | None, keep: Path | None) -> None:
         if len(new) < KEY_BYTES:
             raise ConfigError(f"{where}: {fresh} was cut short; remove it and run this again")
         ids: dict[str, Scalar] = {"old": key_id(old), "new": key_id(new), "kept": keep is not None}
-        asyncio.run(_record_rotation(config.database, ids))
+        asyncio.run(_record_rotation(config, ids))
         try:
             replace_private(path, fresh)
         except OSError as e:
@@ -144,14 +144,16 @@ def _rotate(option: Path | None, keep: Path | None) -> None:
     typer.echo(f"the old key: {keep if keep is not None else 'overwritten; destroy its backups too'}")
 
 
-async def _record_rotation(database: Path, ids: "Mapping[str, Scalar]") -> None:
+async def _record_rotation(config: "Config", ids: "Mapping[str, Scalar]") -> None:
     from datetime import UTC, datetime
 
     from monitor.model import EventType
+    from monitor.proving import brought_up
     from monitor.store import open_store
 
-    async with open_store(database) as store:
+    async with open_store(config.database) as store:
         await store.append(EventType.PSEUDONYM_KEY_ROTATED, ids, datetime.now(UTC))
+    await brought_up(config)
 
 
 @command
@@ -174,6 +176,7 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint, now
+    from monitor.proving import brought_up
     from monitor.store import open_store
     from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal
@@ -208,6 +211,7 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
             if not already:
                 body: dict[str, Scalar] = {"account": account.name, "user_id": session.user_id}
                 await store.append(EventType.SIGNED_IN, body, now())
+    await brought_up(config)
     typer.echo(f"account {account.name} {'is signed in already' if already else 'is signed in'}")
 
 

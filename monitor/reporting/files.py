@@ -21,7 +21,15 @@ class Written:
 
     def write(self, text: str) -> None:
         """Append the text, in UTF-8."""
-        data = text.encode()
+        self.append(text.encode())
+
+    @property
+    def place(self) -> Path:
+        """Where the file is until it is kept."""
+        return Path(self._name)
+
+    def append(self, data: bytes) -> None:
+        """Append bytes."""
         self._digest.update(data)
         self._file.write(data)
 

@@ -31,6 +31,17 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def canonical_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in bytes that are its canonical encoding. Raises VerificationError for all others."""
+    try:
+        value = json.loads(data)
+        if isinstance(value, dict) and canonical(value) == data:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    raise VerificationError("is not canonical JSON")
+
+
 def commitment(salt: bytes, body: bytes) -> bytes:
     """What a leaf says of a body: SHA-256(salt ‖ canonical body)."""
     return hashlib.sha256(salt + body).digest()

@@ -23,6 +23,7 @@ from monitor.reportlog.tiles import (
     TIMESTAMPS,
     WIDTH,
     Tree,
+    partial_tiles,
     read_entries,
     read_tile,
     tile_name,
@@ -139,7 +140,7 @@ class Log:
         checkpoint.signers(known_keys(self.folder))
         if Tree(self.folder, self.size).root() != checkpoint.root:
             raise VerificationError(f"{self.folder}: the tiles at the end are not those of the checkpoint")
-        for level, number, width in _partial(self.size):
+        for level, number, width in partial_tiles(self.size):
             if level == ENTRIES:
                 for leaf in read_entries(self.folder, number, width):
                     self._bundle += len(leaf).to_bytes(2, "big") + leaf
@@ -173,7 +174,7 @@ class Log:
 
     def _sync(self) -> None:
         """Files first, then the folders in which they stand, up to the log's own."""
-        folders = set()
+        folders: set[Path] = set()
         for path in self._changed:
             _fsync(path)
             folders.update(parent for parent in path.parents if parent.is_relative_to(self.folder))
@@ -183,8 +184,8 @@ class Log:
 
     def _forget(self, size: int) -> None:
         """Remove the partial tiles of an older checkpoint. Those that a crash leaves, `tidy` removes."""
-        kept = set(_partial(self.size))
-        for tile in set(_partial(size)) - kept:
+        kept = set(partial_tiles(self.size))
+        for tile in set(partial_tiles(size)) - kept:
             _unlink(self.folder / tile_name(*tile))
 
 
@@ -200,7 +201,9 @@ def extend(folder: Path, signer: Signer, first: int, leaves: list[Leaf]) -> Chec
         tree = Tree(folder, log.size)
         for index, leaf in enumerate(known, first):
             if tree.leaf(index) != leaf:
-                raise VerificationError(f"{folder}: leaf {index} is not the event of that number in the store")
+                raise VerificationError(
+                    f"{folder}: leaf {index} is not the event of that number in the store"
+                )
         if log.size > first + len(leaves):
             raise VerificationError(
                 f"{folder}: has {log.size} leaves, and the store {first + len(leaves)} events; "
@@ -248,16 +251,6 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     os.replace(new, path)
     _fsync(path.parent)
-
-
-def _partial(size: int) -> Iterator[tuple[int, int, int]]:
-    level = 0
-    while count := size >> 8 * level:
-        if width := count % WIDTH:
-            if level == 0:
-                yield ENTRIES, count // WIDTH, width
-            yield level, count // WIDTH, width
-        level += 1
 
 
 def _unlink(path: Path) -> None:

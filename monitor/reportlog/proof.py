@@ -13,12 +13,11 @@ opening when it gives the leaf's commitment, and the keys only as far as the rea
 import base64
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import VerificationError
-from monitor.reportlog.leaf import SALT_BYTES, Leaf, Opening, canonical, decode
+from monitor.reportlog.leaf import SALT_BYTES, Leaf, Opening, canonical, canonical_object, decode
 from monitor.reportlog.note import Checkpoint, VerifierKey, decoded, one_hash, parse_checkpoint, verifier_key
 from monitor.reportlog.tree import leaf_hash, root_from
 
@@ -61,15 +60,20 @@ class Proof:
 
     def check(self) -> tuple[Checkpoint, Leaf]:
         """What is proved: the checkpoint, and the leaf in it. Raises VerificationError, naming what is wrong."""
-        checkpoint, leaf = parse_checkpoint(self.note), decode(self.leaf)
+        checkpoint = parse_checkpoint(self.note)
         checkpoint.signers(self.keys)
-        if checkpoint.origin not in {key.name for key in self.keys}:
+        if {key.name for key in self.keys} != {checkpoint.origin}:
             raise VerificationError("the checkpoint is signed by the key of another log")
+        return checkpoint, self.included(checkpoint)
+
+    def included(self, checkpoint: Checkpoint) -> Leaf:
+        """The leaf, found to be in the tree of a checkpoint that was verified. Raises VerificationError."""
+        leaf = decode(self.leaf)
         if root_from(leaf_hash(self.leaf), self.index, checkpoint.size, self.path) != checkpoint.root:
             raise VerificationError("the path does not lead from the leaf to the root that is signed")
         if self.opening is not None and self.opening.commitment != leaf.commitment:
             raise VerificationError("the opening is not what the leaf commits to")
-        return checkpoint, leaf
+        return leaf
 
 
 def parse_proof(data: bytes) -> Proof:
@@ -82,7 +86,7 @@ def parse_proof(data: bytes) -> Proof:
     found = _HEAD.match(text)
     if found is None or text[found.end() : found.end() + 1] != "\n":
         raise wrong
-    extra = _object(decoded(found[1], "extra"))
+    extra = canonical_object(decoded(found[1], "extra"))
     if not {"keys", "leaf"} <= extra.keys() <= {"keys", "leaf", "opening"}:
         raise wrong
     keys = extra["keys"]
@@ -109,13 +113,3 @@ def opening(value: object) -> Opening:
         if isinstance(body, dict) and isinstance(salt, str) and re.fullmatch(r"[0-9a-f]{64}", salt):
             return Opening(bytes.fromhex(salt), body)
     raise VerificationError(f"an opening is not a body with its salt of {SALT_BYTES} bytes")
-
-
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or canonical(value) != data:
-        raise VerificationError("extra does not hold canonical JSON")
-    return value

@@ -1,12 +1,11 @@
 """What a log shows: its checkpoint, its keys, and proofs made of its tiles."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from monitor.errors import VerificationError
+from monitor.reportlog.leaf import Opening
 from monitor.reportlog.note import LONGEST_NOTE, Checkpoint, VerifierKey, parse_checkpoint, verifier_key
 from monitor.reportlog.proof import Proof
-from monitor.reportlog.leaf import Opening
 from monitor.reportlog.tiles import CHECKPOINT, KEYS, Tree, read
 from monitor.reportlog.tree import consistency_ranges, inclusion_ranges
 
@@ -37,7 +36,7 @@ def known_keys(folder: Path) -> tuple[VerifierKey, ...]:
 
 
 class Published:
-    """A log as it is signed. Hold its lock (shared) while proofs are made: an older state's tiles go away."""
+    """A log as it is signed, and proofs of it. Take it up under the log's lock, where others may add to the log."""
 
     def __init__(self, folder: Path) -> None:
         """Raises VerificationError when the checkpoint is missing, damaged or signed by no key of the log."""

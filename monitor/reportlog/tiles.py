@@ -44,6 +44,17 @@ def tiles(size: int) -> Iterator[tuple[int, int, int]]:
         level, count = level + 1, count // WIDTH
 
 
+def partial_tiles(size: int) -> Iterator[tuple[int, int, int]]:
+    """Those of them that are partial: one a level at most."""
+    level, count = 0, size
+    while count:
+        if width := count % WIDTH:
+            if level == 0:
+                yield ENTRIES, count // WIDTH, width
+            yield level, count // WIDTH, width
+        level, count = level + 1, count // WIDTH
+
+
 def read(path: Path, name: str, most: int) -> bytes:
     """A file of a log. Raises VerificationError when it is missing, unreadable or longer than `most` bytes."""
     try:
@@ -90,6 +101,14 @@ class Tree:
         self._tile = functools.lru_cache(maxsize=64)(self._read)
         self._perfect = functools.lru_cache(maxsize=4096)(self._fold)
         self._bundle = functools.lru_cache(maxsize=4)(self._entries)
+        # These alone go away when the log grows: taken up now, they are there for as long as this is.
+        self._edge: dict[int, bytes] = {}
+        self._last: list[bytes] = []
+        for level, number, width in partial_tiles(size):
+            if level == ENTRIES:
+                self._last = read_entries(folder, number, width)
+            else:
+                self._edge[level] = read_tile(folder, level, number, width)
 
     def leaf(self, index: int) -> bytes:
         """One leaf, not checked. Raises VerificationError when there is none."""
@@ -118,8 +137,11 @@ class Tree:
         return folded(tile[at : at + width * HASH_BYTES])
 
     def _read(self, level: int, number: int) -> bytes:
-        held = self.size >> _BITS * level
-        return read_tile(self.folder, level, number, min(WIDTH, held - number * WIDTH))
+        if number == self.size >> _BITS * (level + 1):
+            return self._edge[level]
+        return read_tile(self.folder, level, number, WIDTH)
 
     def _entries(self, number: int) -> list[bytes]:
-        return read_entries(self.folder, number, min(WIDTH, self.size - number * WIDTH))
+        if number == self.size // WIDTH:
+            return self._last
+        return read_entries(self.folder, number, WIDTH)

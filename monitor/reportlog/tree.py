@@ -93,9 +93,7 @@ def root_from(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> byte
     return found
 
 
-def check_consistency(
-    old: int, old_root: bytes, size: int, root: bytes, hashes: Sequence[bytes]
-) -> None:
+def check_consistency(old: int, old_root: bytes, size: int, root: bytes, hashes: Sequence[bytes]) -> None:
     """See that the older tree is the beginning of the newer one (RFC 9162, section 2.1.4.2).
 
     Raises VerificationError.

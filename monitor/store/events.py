@@ -26,6 +26,7 @@ DECLARED = frozenset(
         "explanation",
         "includes",
         "permitted_uses",
+        "handed_to",
     }
 )
 """Keys under which an operator's own words stand; under any other key a text is one word."""

@@ -402,7 +402,9 @@ events = _table(
     Column("at", Time, nullable=False),
     # A word and not a list of values: every later issue brings types of its own.
     Column("type", Text, nullable=False),
-    Column("commitment", LargeBinary, nullable=False),  # SHA-256(salt ‖ body), which is what the report log holds
+    Column(
+        "commitment", LargeBinary, nullable=False
+    ),  # SHA-256(salt ‖ body), which is what the report log holds
     Column("salt", LargeBinary),
     Column("body", LargeBinary),  # canonical JSON; erased together with its salt
     word("type"),

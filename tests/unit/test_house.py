@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
     "proving": EVERYTHING,
+    "rotating": EVERYTHING,
     "demo": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},
