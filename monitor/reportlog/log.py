@@ -166,7 +166,9 @@ class Log:
         try:
             file = open(path, "wb", opener=_private)
         except FileNotFoundError:
-            path.parent.mkdir(mode=0o700, parents=True)
+            for place in reversed(path.parents):
+                if place.is_relative_to(self.folder):
+                    place.mkdir(mode=0o700, exist_ok=True)
             file = open(path, "wb", opener=_private)
         with file:
             file.write(data)

@@ -113,7 +113,7 @@ class Checkpoint:
         for line in self.note[len(self.text) + 1 :].decode().splitlines():
             name, data = _signature(line)
             key = known.get((name, data[:4]))
-            if key is None:
+            if key is None or name != self.origin:
                 raise VerificationError(
                     f"the checkpoint is signed by {name}, key {data[:4].hex()}, which is not known here"
                 )

@@ -61,9 +61,8 @@ class Proof:
     def check(self) -> tuple[Checkpoint, Leaf]:
         """What is proved: the checkpoint, and the leaf in it. Raises VerificationError, naming what is wrong."""
         checkpoint = parse_checkpoint(self.note)
-        checkpoint.signers(self.keys)
-        if {key.name for key in self.keys} != {checkpoint.origin}:
-            raise VerificationError("the checkpoint is signed by the key of another log")
+        if tuple(checkpoint.signers(self.keys)) != self.keys:
+            raise VerificationError("the proof names other keys than signed its checkpoint")
         return checkpoint, self.included(checkpoint)
 
     def included(self, checkpoint: Checkpoint) -> Leaf:

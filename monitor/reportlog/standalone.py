@@ -157,27 +157,30 @@ def key_parts(text: str) -> tuple[str, bytes, bytes]:
     return parts[0], key_id, data[1:]
 
 
-def check_note(note: bytes, keys: list[str], where: str) -> tuple[str, int, bytes]:
-    """Origin, size and root of a checkpoint, after its signatures: each by one of these keys."""
+def check_note(note: bytes, keys: list[str], where: str) -> tuple[str, int, bytes, list[str]]:
+    """Origin, size and root of a checkpoint, and who signed it: each signature is by one of these keys."""
     text, blank, signatures = text_of(note, where).partition("\n\n")
     lines = text.split("\n")
     need(blank and len(lines) == 3 and signatures.endswith("\n"), f"{where}: no checkpoint")
-    known = {(name, key_id): public for name, key_id, public in map(key_parts, keys)}
+    known = {key_parts(key)[:2]: key for key in keys}
+    signers = []
     for line in signatures[:-1].split("\n"):
         found = re.fullmatch(r"— (\S+) (\S+)", line)
         if found is None:
             raise Wrong(f"{where}: a line that is no signature")
         data = unbase64(found[2], where)
-        public = known.get((found[1], data[:4]))
-        need(public and found[1] == lines[0], f"{where}: signed by a key that is not named")
+        key = known.get((found[1], data[:4]))
+        if key is None or found[1] != lines[0]:
+            raise Wrong(f"{where}: signed by a key that is not named")
+        signers.append(key)
         try:
-            Ed25519PublicKey.from_public_bytes(public or b"").verify(data[4:], text.encode() + b"\n")
+            Ed25519PublicKey.from_public_bytes(key_parts(key)[2]).verify(data[4:], text.encode() + b"\n")
         except InvalidSignature:
             raise Wrong(f"{where}: its signature is wrong") from None
     need(re.fullmatch(r"0|[1-9]\d{0,18}", lines[1]), f"{where}: no size")
     root = unbase64(lines[2], where)
     need(len(root) == 32, f"{where}: no root")
-    return lines[0], int(lines[1]), root
+    return lines[0], int(lines[1]), root, signers
 
 
 # -- proofs --------------------------------------------------------------------------------------------------
@@ -202,7 +205,8 @@ def check_proof(data: bytes, where: str) -> dict[str, Any]:
         and canonical(extra) == raw,
         f"{where}: extra is not what it should be",
     )
-    origin, size, root = check_note(note.encode(), extra["keys"], where)
+    origin, size, root, signers = check_note(note.encode(), extra["keys"], where)
+    need(signers == extra["keys"], f"{where}: names other keys than signed")
     leaf = canonical(extra["leaf"])
     known = check_leaf(leaf, where)
     index, path = int(lines[2][6:]), [unbase64(line, where) for line in lines[3:]]
@@ -345,7 +349,7 @@ def check_bundle(file: BinaryIO) -> dict[str, Any]:
     need(bool(stamped) == ("proofs/consistency" in found), "proofs/consistency: without time stamps")
     if stamped:
         earlier = content(file, found, "timestamps/checkpoint")
-        origin, size, root = check_note(earlier, own[0]["keys"], "timestamps/checkpoint")
+        origin, size, root, _ = check_note(earlier, own[0]["keys"], "timestamps/checkpoint")
         need(
             origin == own[0]["origin"] and 0 < size <= own[0]["size"], "timestamps/checkpoint: of another log"
         )
@@ -383,14 +387,14 @@ def check_log(folder: str) -> dict[str, Any]:
     need(keys.endswith("\n"), "keys: ends within a line")
     named = keys[:-1].split("\n")
     note = load("checkpoint")
-    origin, size, root = check_note(note, named, "checkpoint")
+    origin, size, root, signers = check_note(note, named, "checkpoint")
     stamps: dict[int, bytes] = {}
     stamped = (
         sorted(os.listdir(os.path.join(folder, "timestamps"))) if "timestamps" in os.listdir(folder) else []
     )
     for entry in stamped:
         where = f"timestamps/{entry}"
-        of, count, earlier = check_note(load(f"{where}/checkpoint"), named, where)
+        of, count, earlier, _ = check_note(load(f"{where}/checkpoint"), named, where)
         need(of == origin and str(count) == entry, f"{where}: of another log or size")
         stamps[count] = earlier
         for name in os.listdir(os.path.join(folder, where)):
@@ -432,7 +436,7 @@ def check_log(folder: str) -> dict[str, Any]:
         for name in names:
             found = os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
             need(found in seen, f"{found}: is no part of the log")
-    return {"origin": origin, "size": size, "keys": named, "note": note, "stamped": stamped}
+    return {"origin": origin, "size": size, "keys": signers, "note": note, "stamped": stamped}
 
 
 def leaves(load: Any, size: int) -> Iterator[bytes]:
