@@ -115,10 +115,10 @@ def check_token(
 
     where = f"the time stamp by {authority}"
     try:
-        response = client.decode_timestamp_response(answer)
+        response = client.decode_timestamp_response(_in_order(answer))
         info = response.tst_info
         imprint, at = info.message_imprint.message, info.gen_time
-    except ValueError:
+    except (ValueError, IndexError):
         raise VerificationError(f"{where}: cannot be read") from None
     if imprint != hashlib.sha256(note).digest():
         raise VerificationError(f"{where}: is of something else than the checkpoint of {size} leaves")
@@ -166,6 +166,42 @@ def _tokens(place: Path) -> Iterator[tuple[str, bytes]]:
         if hashlib.sha256(data).hexdigest()[:32] != found[2]:
             raise VerificationError(f"{where}: is damaged")
         yield found[1], data
+
+
+def _in_order(answer: bytes) -> bytes:
+    """The answer with its certificates in the order that DER asks for.
+
+    OpenSSL leaves them in the order of its configuration, and the parser is strict. No signature covers the order.
+    """
+    # TimeStampResp, timeStampToken, [0], SignedData (RFC 3161, 2.4.2; RFC 5652, 5.1)
+    response = _parts(answer, *_content(answer, 0))
+    token = _parts(answer, *_content(answer, response[1][0]))
+    signed = _content(answer, _content(answer, token[1][0])[0])
+    for start, end in _parts(answer, *signed):
+        if answer[start] == 0xA0:
+            inside = _content(answer, start)
+            ordered = sorted(answer[a:b] for a, b in _parts(answer, *inside))
+            return answer[: inside[0]] + b"".join(ordered) + answer[end:]
+    return answer
+
+
+def _content(data: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER value at that byte begins and ends."""
+    length, start = data[at + 1], at + 2
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[at + 2 : start], "big")
+    return start, start + length
+
+
+def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Where each of the DER values that lie there begins and ends."""
+    found = []
+    while start < end:
+        after = _content(data, start)[1]
+        found.append((start, after))
+        start = after
+    return found
 
 
 def _ask(url: str, request: bytes, sleep: Callable[[float], None]) -> bytes:
