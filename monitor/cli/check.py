@@ -65,6 +65,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     if config.session_key is not None:
         yield _try("session key", "sessions are sealed at rest", config.sealing_key)
     yield _try("pseudonym key", "present, private", functools.partial(prepare.pseudonyms, config))
+    yield _report_log(config)
     for declared in config.hash_lists:
         read_list = functools.partial(prepare.read_list, config, declared)
         yield _try(f"hash list {declared.name}", "every line is in order", read_list)
@@ -81,6 +82,15 @@ def _local(config: "Config") -> Iterator[Finding]:
     yield from _confinement(config)
     yield from _legal(config)
     yield from _authorizations(config)
+
+
+def _report_log(config: "Config") -> Finding:
+    if config.report_log is None:
+        return Finding("report log", "warning", "none: what is recorded cannot be proved to others")
+    found = _try("report log", f"{config.report_log.origin}, its key is present, private", config.log_key)
+    if found.level == "ok" and not config.report_log.timestamps:
+        return Finding("report log", "ok", f"{found.detail}; no authority time-stamps it")
+    return found
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:

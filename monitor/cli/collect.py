@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from monitor.cli import accounts
 from monitor.cli.concerns import concerns
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
+from monitor.cli.log import standing
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -110,7 +111,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     alive = running(settings.state)
     totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined)
+    logged = standing(settings, totals.events)
+    warnings = concerns(channels, sums, described, quarantined, logged)
     if json:
         print_json(
             [
@@ -126,6 +128,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "flags": totals.flags,
                     "flags_by_list": flags,
                     "events": totals.events,
+                    "report_log": logged,
                     "accounts": described,
                     "warnings": warnings,
                     "channels": [
@@ -145,7 +148,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             ]
         )
         return
-    _show(alive, totals, channels, outcomes, flags, described)
+    _show(alive, totals, channels, outcomes, flags, described, logged)
     for warning in warnings:
         out().print(f"warning: {warning}", style="yellow", soft_wrap=True)
 
@@ -184,6 +187,7 @@ def _show(
     outcomes: "dict[MediaOutcome, int]",
     flags: dict[str, int],
     described: list[dict[str, Any]],
+    logged: dict[str, Any],
 ) -> None:
     from rich.table import Table
 
@@ -217,4 +221,5 @@ def _show(
     )
     facts.add_row("flags", ", ".join(f"{count:,} by {name}" for name, count in flags.items()) or "none")
     facts.add_row("events", f"{totals.events:,}")
+    facts.add_row("report log", f"{logged['leaves']:,} leaves" if logged["origin"] else "none")
     console.print(facts)

@@ -14,6 +14,7 @@ def concerns(
     sums: "Mapping[ChannelId, Sums]",
     accounts: Sequence[Mapping[str, Any]],
     quarantined: "Sequence[Quarantined]" = (),
+    logged: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """One sentence for each thing that is not as it should be; none when all is well."""
     from monitor.model import AccountState, ChannelState
@@ -42,5 +43,14 @@ def concerns(
         said.append(
             f"list {held.hash_list}: entry {held.entry} matched {held.items:,} items, and its flags are held back; "
             "look, then: monitor lists release"
+        )
+    if logged is not None and logged["origin"] is None:
+        said.append("there is no report log that others could verify; add report_log: to the configuration")
+    elif logged is not None and logged["wrong"] is not None:
+        said.append(f"the report log: {logged['wrong']}")
+    elif logged is not None and logged["behind"]:
+        said.append(
+            f"{logged['behind']:,} events are not in the report log; the next command that writes, or the daemon, "
+            "brings it up"
         )
     return said

@@ -36,6 +36,23 @@ OutOption = Annotated[
 ]
 
 
+def standing(config: "Config", events: int) -> dict[str, Any]:
+    """How far the report log is, for status: its origin (None where there is none), leaves, events behind, and what is
+    wrong with its checkpoint."""
+    from monitor.errors import VerificationError
+    from monitor.reportlog import known_checkpoint
+
+    shown: dict[str, Any] = {"origin": None, "leaves": 0, "behind": 0, "wrong": None}
+    if config.report_log is None:
+        return shown
+    try:
+        newest = known_checkpoint(config.log)
+    except VerificationError as e:
+        return shown | {"origin": config.report_log.origin, "wrong": str(e)}
+    leaves = newest.size if newest is not None else 0
+    return shown | {"origin": config.report_log.origin, "leaves": leaves, "behind": max(0, events - leaves)}
+
+
 class Pins(NamedTuple):
     """What the verifier knows beforehand."""
 

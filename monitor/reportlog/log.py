@@ -78,6 +78,8 @@ class Log:
         self.folder = folder
         self._signer = signer
         folder.mkdir(mode=0o700, exist_ok=True)
+        if not (folder / CHECKPOINT).exists():
+            _fsync(folder.parent)  # in which this folder may be new
         self._introduce()
         self.checkpoint = known_checkpoint(folder)
         self.size = self._committed = self.checkpoint.size if self.checkpoint else 0
