@@ -106,12 +106,11 @@ class Log:
     def commit(self, *also: Signer) -> Checkpoint:
         """Make what was added durable and sign for it; then it is the log. `also` sign too."""
         with _mapped(self.folder):
-            for level, hashes in enumerate(self._levels):
-                if hashes:
-                    number = self.size >> 8 * (level + 1)
-                    self._write(level, number, len(hashes) // HASH_BYTES, hashes)
-            if self._bundle:
-                self._write(ENTRIES, self.size // WIDTH, self.size % WIDTH, self._bundle)
+            # What the checkpoint on the disk counts is not touched: a crash would leave it without.
+            there = set(partial_tiles(self._committed))
+            for tile in partial_tiles(self.size):
+                if tile not in there:
+                    self._write(*tile, self._bundle if tile[0] == ENTRIES else self._levels[tile[0]])
             self._sync()
             root = Tree(self.folder, self.size).root()
             checkpoint = signed_checkpoint(self._signer.name, self.size, root, self._signer, *also)
