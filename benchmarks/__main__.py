@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks import confinement, downloads, hashing, photos, searching, startup, steady, throughput
+from benchmarks import (
+    confinement,
+    downloads,
+    hashing,
+    photos,
+    reportlog,
+    searching,
+    startup,
+    steady,
+    throughput,
+)
 from benchmarks.table import Row, as_markdown, show
 
 
@@ -25,6 +35,7 @@ def _all(full: bool) -> Mapping[str, Callable[[], list[Row]]]:
         "downloads": lambda: [downloads.measure()],
         "confinement": lambda: [confinement.measure()],
         "steady": steady.measure,
+        "reportlog": reportlog.measure,
     }
 
 

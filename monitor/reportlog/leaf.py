@@ -10,20 +10,22 @@ UTF-8). Who does not hold salt and body learns nothing of the body; with both er
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from monitor.errors import VerificationError
 from monitor.model import Scalar
 
 SALT_BYTES = 32
-# What is allowed to stand there is spelled out, so that no other spelling of the same leaf passes.
-LEAF = re.compile(
-    rb'\{"at":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})Z","commitment":"([0-9a-f]{64})",'
-    rb'"type":"([a-z][a-z0-9_]{0,63})","v":1\}'
+# What is allowed to stand there is spelled out, so that no other spelling of the same leaf passes. The one group is
+# the day, which is looked up in the calendar.
+_LEAF = (
+    rb'\{"at":"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z","commitment":"[0-9a-f]{64}",'
+    rb'"type":"[a-z][a-z0-9_]{0,63}","v":1\}'
 )
+LEAF, LEAVES = re.compile(_LEAF), re.compile(rb"^" + _LEAF + rb"$", re.MULTILINE)
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
@@ -78,19 +80,26 @@ class Opening:
         return commitment(self.salt, canonical(self.body))
 
 
-def check_leaf(data: bytes) -> None:
-    """See that the bytes are a leaf. Raises VerificationError."""
-    found = LEAF.fullmatch(data)
-    if found is None:
-        raise VerificationError("is not a leaf of this format")
+def are_leaves(entries: Sequence[bytes]) -> bool:
+    """Whether all of them are leaves; faster than one by one."""
+    joined = b"\n".join(entries)
+    days = LEAVES.findall(joined)
+    # No leaf has a newline: so many lines, each of which is one, are the entries.
+    return len(days) == len(entries) == joined.count(b"\n") + 1 and all(map(_exists, set(days)))
+
+
+def _exists(day: bytes) -> bool:
     try:
-        datetime.fromisoformat(found[1].decode())
+        date.fromisoformat(day.decode())
     except ValueError:
-        raise VerificationError("holds a time that does not exist") from None
+        return False
+    return True
 
 
 def decode(data: bytes) -> Leaf:
     """The leaf that was encoded. Raises VerificationError for any other bytes."""
-    check_leaf(data)
+    found = LEAF.fullmatch(data)
+    if found is None or not _exists(found[1]):
+        raise VerificationError("is not a leaf of this format")
     known = json.loads(data)
     return Leaf(known["type"], datetime.fromisoformat(known["at"]), bytes.fromhex(known["commitment"]))

@@ -9,6 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from monitor.errors import ConfigError, LogUnavailable, VerificationError
@@ -91,13 +92,12 @@ class Log:
 
     def add(self, leaves: Iterable[bytes]) -> None:
         """Put leaves at the end; on the disk when their tile is full, part of the log when they are committed."""
-        hashes, bundle = self._levels[0], self._bundle
+        coming, hashes, bundle = iter(leaves), self._levels[0], self._bundle
         with _mapped(self.folder):
-            for leaf in leaves:
-                hashes += leaf_hash(leaf)
-                bundle += len(leaf).to_bytes(2, "big")
-                bundle += leaf
-                self.size += 1
+            while some := list(islice(coming, WIDTH - self.size % WIDTH)):
+                hashes += b"".join([leaf_hash(leaf) for leaf in some])
+                bundle += b"".join([len(leaf).to_bytes(2, "big") + leaf for leaf in some])
+                self.size += len(some)
                 if self.size % WIDTH == 0:
                     self._write(ENTRIES, self.size // WIDTH - 1, WIDTH, bundle)
                     bundle.clear()

@@ -19,6 +19,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
@@ -29,7 +30,10 @@ Found = dict[str, tuple[int, int, str]]
 
 UNCOVERED = ("manifest.json", "checkpoint")
 REQUIRED = ("checkpoint", "custody.json", "custody.txt", "manifest.json", "openings.jsonl", "verify.py")
-LEAF_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+LEAF = re.compile(
+    rb'\{"at":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)","commitment":"([0-9a-f]{64})",'
+    rb'"type":"([a-z][a-z0-9_]{0,63})","v":1\}'
+)
 
 
 class Wrong(Exception):
@@ -75,22 +79,13 @@ def text_of(data: bytes, where: str) -> str:
         raise Wrong(f"{where}: no UTF-8") from None
 
 
-def check_leaf(data: bytes, where: str) -> dict[str, Any]:
-    """The leaf, spelled in its one way."""
-    leaf = unjson(data, where)
-    need(
-        isinstance(leaf, dict)
-        and leaf.keys() == {"at", "commitment", "type", "v"}
-        and type(leaf["v"]) is int
-        and leaf["v"] == 1
-        and isinstance(leaf["at"], str)
-        and LEAF_TIME.fullmatch(leaf["at"])
-        and re.fullmatch("[0-9a-f]{64}", str(leaf["commitment"]))
-        and re.fullmatch("[a-z][a-z0-9_]{0,63}", str(leaf["type"]))
-        and canonical(leaf) == data,
-        f"{where}: no leaf of this format",
-    )
-    return dict(leaf)
+def is_leaf(data: bytes) -> bool:
+    """Whether these are a leaf's bytes, which have one spelling."""
+    found = LEAF.fullmatch(data)
+    try:
+        return found is not None and datetime.fromisoformat(found[1].decode()) is not None
+    except ValueError:
+        return False
 
 
 # -- RFC 6962, by its definitions ----------------------------------------------------------------------------
@@ -109,11 +104,11 @@ def split(size: int) -> int:
 
 
 def tree_hash(hashes: list[bytes]) -> bytes:
-    """MTH over leaf hashes (2.1)."""
-    if len(hashes) == 1:
-        return hashes[0]
-    half = split(len(hashes))
-    return node(tree_hash(hashes[:half]), tree_hash(hashes[half:]))
+    """MTH over the hashes of equal subtrees, the last of which may be smaller (2.1)."""
+    while len(hashes) > 1:
+        last = hashes[-1:] if len(hashes) % 2 else []
+        hashes = [node(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=False)] + last
+    return hashes[0]
 
 
 def root_by_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
@@ -208,7 +203,7 @@ def check_proof(data: bytes, where: str) -> dict[str, Any]:
     origin, size, root, signers = check_note(note.encode(), extra["keys"], where)
     need(signers == extra["keys"], f"{where}: names other keys than signed")
     leaf = canonical(extra["leaf"])
-    known = check_leaf(leaf, where)
+    need(is_leaf(leaf), f"{where}: no leaf of this format")
     index, path = int(lines[2][6:]), [unbase64(line, where) for line in lines[3:]]
     need(index < size and all(len(step) == 32 for step in path), f"{where}: no path")
     try:
@@ -217,7 +212,7 @@ def check_proof(data: bytes, where: str) -> dict[str, Any]:
         raise Wrong(f"{where}: {e}") from None
     need(found == root, f"{where}: the path does not lead to the signed root")
     if "opening" in extra:
-        check_opening(extra["opening"], known["commitment"], where)
+        check_opening(extra["opening"], extra["leaf"]["commitment"], where)
     return {**extra, "index": index, "note": note.encode(), "origin": origin, "size": size, "root": root}
 
 
@@ -400,7 +395,6 @@ def check_log(folder: str) -> dict[str, Any]:
         for name in os.listdir(os.path.join(folder, where)):
             digest = hashlib.sha256(load(f"{where}/{name}")).hexdigest()[:32]
             need(name == "checkpoint" or name.endswith(f"-{digest}.tsr"), f"{where}/{name}: is damaged")
-    peaks: list[tuple[int, bytes]] = []
     levels: list[list[bytes]] = [[]]
 
     def full(level: int, number: int) -> None:
@@ -416,21 +410,19 @@ def check_log(folder: str) -> dict[str, Any]:
                 full(level + 1, number // 256)
 
     for index, leaf in enumerate(leaves(load, size)):
-        check_leaf(leaf, f"leaf {index}")
-        last = sha256(b"\x00" + leaf)
-        levels[0].append(last)
+        if not is_leaf(leaf):
+            raise Wrong(f"leaf {index}: no leaf of this format")
+        levels[0].append(sha256(b"\x00" + leaf))
         if len(levels[0]) == 256:
             full(0, index // 256)
-        peaks.append((1, last))
-        while len(peaks) > 1 and peaks[-1][0] == peaks[-2][0]:
-            (width, right), (_, left) = peaks.pop(), peaks.pop()
-            peaks.append((2 * width, node(left, right)))
         if index + 1 in stamps:
-            need(bag(peaks) == stamps[index + 1], f"timestamps/{index + 1}: the log has another root there")
+            need(
+                whole(levels) == stamps[index + 1], f"timestamps/{index + 1}: the log has another root there"
+            )
+    need(whole(levels) == root, "checkpoint: its root is not that of the leaves")
     for level in range(len(levels)):
         if levels[level]:
             full(level, size >> 8 * (level + 1))
-    need(bag(peaks) == root, "checkpoint: its root is not that of the leaves")
     need(all(count <= size for count in stamps), "the log had more leaves when it was time-stamped")
     for place, _, names in os.walk(folder):
         for name in names:
@@ -446,21 +438,21 @@ def leaves(load: Any, size: int) -> Iterator[bytes]:
         name = tile_path("entries", number, width)
         data, at = load(name), 0
         for _ in range(width):
-            need(at + 2 <= len(data), f"{name}: is too short")
+            if at + 2 > len(data):
+                raise Wrong(f"{name}: is too short")
             length = int.from_bytes(data[at : at + 2], "big")
             yield data[at + 2 : at + 2 + length]
             at += 2 + length
         need(at == len(data), f"{name}: has another length than its leaves")
 
 
-def bag(peaks: list[tuple[int, bytes]]) -> bytes:
-    """The root over full subtrees that get smaller."""
-    if not peaks:
-        return sha256(b"")
-    root = peaks[-1][1]
-    for _, left in reversed(peaks[:-1]):
-        root = node(left, root)
-    return root
+def whole(levels: list[list[bytes]]) -> bytes:
+    """The root over what the levels hold: what lies in a lower one comes after what lies above."""
+    rest: list[bytes] = []
+    for hashes in levels:
+        if hashes or rest:
+            rest = [tree_hash(hashes + rest)]
+    return rest[0] if rest else sha256(b"")
 
 
 # -- the command ---------------------------------------------------------------------------------------------

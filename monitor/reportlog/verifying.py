@@ -3,14 +3,13 @@
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError, VerificationError
 from monitor.reportlog import stamps
-from monitor.reportlog.leaf import LEAF, Leaf, commitment
+from monitor.reportlog.leaf import Leaf, are_leaves, commitment
 from monitor.reportlog.note import Checkpoint, VerifierKey
 from monitor.reportlog.proof import Proof
 from monitor.reportlog.published import Published, known_keys
@@ -205,13 +204,7 @@ def _see_tile(folder: Path, level: int, number: int, width: int, hashes: bytearr
 
 
 def _see_leaves(entries: Sequence[bytes], number: int) -> None:
-    matches, moment = LEAF.fullmatch, datetime.fromisoformat
-    for at, entry in enumerate(entries):
-        found = matches(entry)
-        try:
-            if found is None:
-                raise ValueError
-            moment(found[1].decode())
-        except ValueError:
+    for at, entry in enumerate(() if are_leaves(entries) else entries):
+        if not are_leaves([entry]):
             name = tile_name(ENTRIES, number, len(entries))
-            raise VerificationError(f"{name}: leaf {number * WIDTH + at} is not one of this format") from None
+            raise VerificationError(f"{name}: leaf {number * WIDTH + at} is not one of this format")
