@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from monitor.cli import accounts
 from monitor.cli.concerns import concerns
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
-from monitor.cli.log import standing
+from monitor.cli.logged import standing
 
 if TYPE_CHECKING:
     from monitor.config import Config

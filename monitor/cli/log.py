@@ -13,10 +13,10 @@ from monitor.cli.frame import (
     existing_store,
     moment,
     operator,
-    out,
     print_json,
     read_config,
 )
+from monitor.cli.logged import facts_of, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
     from monitor.reportlog import Checkpoint, VerifierKey
-    from monitor.reportlog.verifying import Verified
 
 app = typer.Typer(
     help="The report log that others can verify: proofs, checkpoints, time stamps.", no_args_is_help=True
@@ -34,23 +33,6 @@ app = typer.Typer(
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on the terminal.")
 ]
-
-
-def standing(config: "Config", events: int) -> dict[str, Any]:
-    """How far the report log is, for status: its origin (None where there is none), leaves, events behind, and what is
-    wrong with its checkpoint."""
-    from monitor.errors import VerificationError
-    from monitor.reportlog import known_checkpoint
-
-    shown: dict[str, Any] = {"origin": None, "leaves": 0, "behind": 0, "wrong": None}
-    if config.report_log is None:
-        return shown
-    try:
-        newest = known_checkpoint(config.log)
-    except VerificationError as e:
-        return shown | {"origin": config.report_log.origin, "wrong": str(e)}
-    leaves = newest.size if newest is not None else 0
-    return shown | {"origin": config.report_log.origin, "leaves": leaves, "behind": max(0, events - leaves)}
 
 
 class Pins(NamedTuple):
@@ -101,7 +83,7 @@ def verify(
     if json:
         print_json([{"verified": True, **facts}])
     else:
-        _show(facts)
+        show(facts)
 
 
 @app.command()
@@ -235,7 +217,7 @@ def _given(path: Path, pins: Pins) -> dict[str, Any]:
 
     if path.is_dir():
         verified = verify_log(path, pinned=pins.key, since=pins.since, trusted=pins.certificates)
-        return {"what": "log", **_facts(verified)}
+        return {"what": "log", **facts_of(verified)}
     try:
         with open(path, "rb") as file:
             data = file.read(LONGEST_PROOF)
@@ -246,7 +228,7 @@ def _given(path: Path, pins: Pins) -> dict[str, Any]:
         shown = {name: bundle.body.get(name) for name in ("operator", "handed_to", "purpose")}
         return {
             "what": "bundle",
-            **_facts(bundle.verified),
+            **facts_of(bundle.verified),
             "files": bundle.files,
             "export": bundle.seq,
             "opened": bundle.opened,
@@ -255,7 +237,7 @@ def _given(path: Path, pins: Pins) -> dict[str, Any]:
     verified, leaf = verify_proof(parse_proof(data), pinned=pins.key, since=pins.since)
     return {
         "what": "proof",
-        **_facts(verified),
+        **facts_of(verified),
         "type": leaf.type,
         "at": leaf.at.isoformat().replace("+00:00", "Z"),
     }
@@ -271,7 +253,7 @@ def _state(config: "Config", pins: Pins) -> dict[str, Any]:
         config
     )
     found = asyncio.run(verified_state(config, pinned=pins.key, since=pins.since, trusted=trusted))
-    facts = {"what": "state", **_facts(found.verified), "erased": found.erased, "waiting": found.waiting}
+    facts = {"what": "state", **facts_of(found.verified), "erased": found.erased, "waiting": found.waiting}
     return facts | {"removed": found.removed}
 
 
@@ -302,59 +284,3 @@ def _write(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as e:
         raise InputError(f"{path}: cannot be written ({e.strerror}); name another") from e
-
-
-def _facts(verified: "Verified") -> dict[str, Any]:
-    return {
-        "origin": verified.checkpoint.origin,
-        "size": verified.checkpoint.size,
-        "root": verified.checkpoint.root.hex(),
-        "keys": [str(key) for key in verified.keys],
-        "fingerprints": [key.fingerprint for key in verified.keys],
-        "pinned": verified.pinned,
-        "stamps": [
-            {"size": s.size, "authority": s.authority, "at": moment(s.at), "trusted": s.trusted}
-            for s in verified.stamps
-        ],
-        "stamps_open": verified.open_stamps,
-        "stamps_unchecked": verified.unchecked_stamps,
-    }
-
-
-def _show(facts: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("verified", f"{facts['what']} of {facts['origin']}, {facts['size']:,} leaves")
-    table.add_row("root", facts["root"])
-    for key, fingerprint in zip(facts["keys"], facts["fingerprints"], strict=True):
-        table.add_row("signed by", key)
-        table.add_row("fingerprint", f"SHA-256 {fingerprint}")
-    if not facts["pinned"]:
-        table.add_row("", "not pinned: compare the fingerprint by another way, or give --key")
-    for stamp in facts["stamps"]:
-        by = stamp["authority"] + ("" if stamp["trusted"] else ", not checked: give its --certificates")
-        table.add_row("stamped", f"{stamp['size']:,} leaves at {stamp['at']} by {by}")
-    if facts["stamps_open"]:
-        table.add_row("open", f"{facts['stamps_open']:,} requests for time stamps; monitor log timestamp")
-    if facts["stamps_unchecked"]:
-        need = "pip install 'channel-monitor\\[timestamp]'"
-        table.add_row("not checked", f"{facts['stamps_unchecked']:,} time stamps; {need}")
-    for name, title in (
-        ("export", "event"),
-        ("files", "files"),
-        ("opened", "opened"),
-        ("type", "leaf"),
-        ("at", "at"),
-        ("operator", "by"),
-        ("handed_to", "to"),
-        ("purpose", "for"),
-        ("erased", "erased"),
-        ("waiting", "waiting"),
-    ):
-        if facts.get(name) is not None:
-            value = facts[name]
-            table.add_row(title, f"{value:,}" if isinstance(value, int) else str(value))
-    if facts.get("removed"):
-        table.add_row("removed", f"{facts['removed']:,} files that an interrupted writer had left")
-    out().print(table, soft_wrap=True)

@@ -31,6 +31,7 @@ from tests.unit.reportlog.making import (
     bits,
     bundled,
     erase,
+    execute,
     flipped,
     with_flags,
 )
@@ -113,6 +114,16 @@ async def test_what_was_erased_is_not_opened(tmp_path: Path) -> None:
         )
     assert (done.opened, done.erased) == (len(flags) - 1, 1)
     assert verify_bundle(done.path).opened == len(flags) - 1
+
+
+async def test_a_store_whose_events_were_changed_gives_no_bundle(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "state" / "monitor.db") as store:
+        await with_flags(store)
+        await execute(store, "UPDATE events SET body = CAST('{}' AS BLOB) WHERE seq = 3")
+        access = LogAccess(tmp_path / "state" / "log", SIGNER)
+        with pytest.raises(VerificationError, match=r"openings\.jsonl, line 1: is not what leaf 3"):
+            await write_bundle(store, access, tmp_path / "b.zip", {}, HANDOVER, opened=(3,), at=later(100))
+    assert sorted(os.listdir(tmp_path)) == ["state"]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import MonitorError, VerificationError
-from monitor.reportlog import Leaf, Published, Signer, parse_checkpoint, parse_proof, verifier_key
+from monitor.reportlog import (
+    Leaf,
+    Opening,
+    Published,
+    Signer,
+    extend,
+    parse_checkpoint,
+    parse_proof,
+    standalone,
+    verifier_key,
+)
 from monitor.reportlog.leaf import canonical, decode
 from monitor.reportlog.note import signed_checkpoint
 from monitor.reportlog.tiles import ENTRIES, tile_name, tiles
 from monitor.store.events import canonical as canonical_in_the_store
-from tests.unit.reportlog.making import OTHER_SIGNER, SIGNER, flipped, leaves, made
+from tests.unit.reportlog.making import OTHER_SIGNER, SIGNER, START, flipped, leaves, made
 
 # The example in the documentation of golang.org/x/mod/sumdb/note.
 GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -118,6 +128,24 @@ def test_a_proof_says_which_leaf_it_proves(tmp_path: Path) -> None:
         assert checkpoint.size == 300 and leaf == leaves(300)[index]
     with pytest.raises(VerificationError):
         published.proof(300)
+
+
+def test_an_opening_is_what_the_leaf_commits_to(tmp_path: Path) -> None:
+    shown = Opening(bytes(32), {"operator": "analyst-1", "rows": 7})
+    extend(tmp_path / "log", SIGNER, 0, [Leaf("export_made", START, shown.commitment)])
+    published = Published(tmp_path / "log")
+    assert parse_proof(published.proof(0, shown).encode()).opening == shown
+    published.proof(0, shown).check()
+    standalone.check_proof(published.proof(0, shown).encode(), "proof")
+    for other in (
+        Opening(bytes(32), {"operator": "analyst-2", "rows": 7}),
+        Opening(bytes(32), {"operator": "analyst-1"}),
+        Opening(bytes(31) + b"\1", shown.body),
+    ):
+        with pytest.raises(VerificationError, match="not what the leaf commits to"):
+            published.proof(0, other).check()
+        with pytest.raises(standalone.Wrong, match="not what the leaf commits to"):
+            standalone.check_proof(published.proof(0, other).encode(), "proof")
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"c2sp.org/tlog-proof@v1\nextra e30=\nindex 0\n\n"]))
