@@ -42,9 +42,9 @@ def rotate(config: Config, operator: str, *, keep: Path | None, revoked: bool) -
             write_private(fresh, secrets.token_hex(SEED_BYTES).encode("ascii") + b"\n")
         new = Signer(old.name, _seed(fresh, where))
         asyncio.run(_announce(config, operator, old, new.key, revoked=revoked))
-        with open_log(config.log, new) as log:
+        with open_log(config.log, new) as opened:
             # Whoever knows the old key alone learns from its own signature that this is the same log.
-            checkpoint = log.commit(old)
+            checkpoint = opened.commit(old)
         replace_private(path, fresh)
     return Rotated(new.key, checkpoint)
 

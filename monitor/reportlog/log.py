@@ -198,26 +198,26 @@ def extend(folder: Path, signer: Signer, first: int, leaves: list[Leaf]) -> Chec
     Returns the checkpoint, None for a log without leaves. Raises as `open_log`, and VerificationError when the
     log ends before `first`, or has other leaves.
     """
-    with open_log(folder, signer) as log:
+    with open_log(folder, signer) as opened:
         encoded = [leaf.encode() for leaf in leaves]
-        known, wanted = encoded[: max(0, log.size - first)], encoded[max(0, log.size - first) :]
-        tree = Tree(folder, log.size)
+        known, wanted = encoded[: max(0, opened.size - first)], encoded[max(0, opened.size - first) :]
+        tree = Tree(folder, opened.size)
         for index, leaf in enumerate(known, first):
             if tree.leaf(index) != leaf:
                 raise VerificationError(
                     f"{folder}: leaf {index} is not the event of that number in the store"
                 )
-        if log.size > first + len(leaves):
+        if opened.size > first + len(leaves):
             raise VerificationError(
-                f"{folder}: has {log.size} leaves, and the store {first + len(leaves)} events; "
+                f"{folder}: has {opened.size} leaves, and the store {first + len(leaves)} events; "
                 "was an older backup of the store restored?"
             )
-        if log.size < first:
-            raise VerificationError(f"{folder}: has {log.size} leaves, and had {first} before")
+        if opened.size < first:
+            raise VerificationError(f"{folder}: has {opened.size} leaves, and had {first} before")
         if wanted:
-            log.add(wanted)
-            return log.commit()
-        return log.checkpoint
+            opened.add(wanted)
+            return opened.commit()
+        return opened.checkpoint
 
 
 def tidy(folder: Path) -> int:
