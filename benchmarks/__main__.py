@@ -18,6 +18,7 @@ from benchmarks import (
     hashing,
     lists,
     photos,
+    reportlog,
     searching,
     startup,
     steady,
@@ -40,6 +41,7 @@ def _all(full: bool) -> Mapping[str, Callable[[], list[Row]]]:
         "confinement": lambda: [confinement.measure()],
         "steady": steady.measure,
         "exports": exports.measure,
+        "reportlog": reportlog.measure,
     }
 
 

@@ -589,6 +589,21 @@ class Reporting(Section):
         )
 
 
+class Authority(Section):
+    """Who time-stamps checkpoints (RFC 3161), and the certificates (PEM) that its stamps are checked with."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+    certificates: Path
+
+
+class ReportLog(Section):
+    """The log that others can verify: its name, the key that signs it, who time-stamps it."""
+
+    origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,200}$")]
+    key: Secret
+    timestamps: tuple[Authority, ...] = ()
+
+
 class Config(Section):
     """A whole configuration. `path` is the file it came from."""
 
@@ -601,6 +616,7 @@ class Config(Section):
     smtp: Smtp | None = None
     pseudonym_key: KeyFile = KeyFile(file=Path("pseudonym.key"))
     session_key: Secret | None = None
+    report_log: ReportLog | None = None
     legal: Legal | None = None
     accounts: tuple[Account, ...] = ()
     telegram: Telegram = Telegram()
@@ -655,6 +671,20 @@ class Config(Section):
     def fetched(self, exchange: str) -> Path:
         """The file in which an exchange's list is kept."""
         return self.state / "lists" / f"{exchange}.db"
+
+    @property
+    def log(self) -> Path:
+        """The report log's folder."""
+        return self.state / "log"
+
+    def log_key(self) -> bytes | None:
+        """The seed of the key that signs the report log (32 bytes), read now; None when there is no such log.
+
+        Raises ConfigError.
+        """
+        if self.report_log is None:
+            return None
+        return sealing_key(self.report_log.key, self.path.parent, self.state, f"{self.path}: report_log.key")
 
     def sealing_key(self) -> bytes | None:
         """The key for sessions at rest (32 bytes), read now; None when none is declared. Raises ConfigError."""

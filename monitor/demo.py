@@ -24,6 +24,7 @@ from monitor.model import ChannelState, Role
 from monitor.prepare import Prepared, now, prepare, pseudonym_key
 from monitor.reporting.entries import EntryNames
 from monitor.reporting.exports import export
+from monitor.reportlog.note import SEED_BYTES
 from monitor.store import open_reader, open_store, operators
 from monitor.telegram.client import connect
 from monitor.telegram.pseudonyms import KEY_BYTES
@@ -116,6 +117,7 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
 def _configure(out: Path, cluster: Cluster, shown: Showcase) -> Config:
     """Write what an operator would have: configuration, keys, lists."""
     _private(out / "pseudonym.key", secrets.token_hex(KEY_BYTES))
+    _private(out / "log.key", secrets.token_hex(SEED_BYTES))
     _private(out / "api_hash", "0" * 32)
     (out / "dc.pem").write_text(cluster.public_key, encoding="ascii")
     lists = out / "lists"
@@ -165,6 +167,7 @@ def _settings(cluster: Cluster, shown: Showcase) -> dict[str, object]:
         "state_dir": "./state",
         "operator": "demo",
         "pseudonym_key": {"file": "./pseudonym.key"},
+        "report_log": {"origin": "demo.example/monitor", "key": {"file": "./log.key"}},
         "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "./api_hash"}}],
         "telegram": {
             "server": {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": "dc.pem"},

@@ -12,7 +12,8 @@ MonitorError
 │                 MailUnavailable                                            back off
 ├ HashListError                                      refuse the new version, keep the old one, alert
 ├ FatalError      SessionRevoked, AccountFrozen, StoreCorrupt,
-│                 StoreUnavailable, NoNetwork, MailRefused, MailUncertain    exit 3
+│                 StoreUnavailable, LogUnavailable, NoNetwork, MailRefused,
+│                 MailUncertain                                              exit 3
 └ VerificationError                                  exit 4
 
 A message of ours says what is wrong, where, and what to do; it never quotes a foreign exception's text,
@@ -167,6 +168,10 @@ class StoreCorrupt(FatalError):
 
 class StoreUnavailable(FatalError):
     """The store cannot be opened or written: no such file, no right to it, the disk is full."""
+
+
+class LogUnavailable(FatalError):
+    """The report log cannot be opened or written; its events wait in the store."""
 
 
 class NoNetwork(FatalError):

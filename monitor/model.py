@@ -1085,6 +1085,7 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
+    LOG_KEY_ROTATED = "log_key_rotated"
     OPERATOR_ADDED = "operator_added"
     OPERATOR_CHANGED = "operator_changed"
     RETENTION_RUN = "retention_run"

@@ -1,7 +1,8 @@
 """The only process that writes: the store, for a collector at the other end of a socket.
 
 Started by `monitor run` as `python -m monitor.recorder_process SOCKET CONFIG LEVEL bars|quiet`, with the text of the
-configuration on standard input. It reads no secret, has no network, and opens the store only when the collector
+configuration on standard input. Of secrets it reads the report log's key alone, before it is confined; it has no
+network, and opens the store only when the collector
 has found everything in order and the daemon has said that it is this pair's turn.
 """
 
@@ -21,6 +22,8 @@ from monitor.confinement import confine_recorder
 from monitor.cord import Cord
 from monitor.errors import MonitorError, StoreBusy
 from monitor.ports import Progress
+from monitor.proving import keep_up, signer
+from monitor.reportlog import Signer
 from monitor.store import Reader, open_store
 from monitor.streams import finish
 from monitor.wire import Notices, Pipe, greeting, serve
@@ -38,15 +41,16 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     try:
         config = cord.configuration(path)
+        key = signer(config)
         confine_recorder([config.state], required=config.confinement == "required")
-        asyncio.run(_serve(config, socket.socket(fileno=descriptor), bars=arguments[3] == "bars"))
+        asyncio.run(_serve(config, key, socket.socket(fileno=descriptor), bars=arguments[3] == "bars"))
     except MonitorError as e:
         cord.say_wrong(e)
         return e.exit_code
     return 0
 
 
-async def _serve(config: Config, channel: socket.socket, *, bars: bool) -> None:
+async def _serve(config: Config, key: Signer | None, channel: socket.socket, *, bars: bool) -> None:
     pipe = Pipe(*await asyncio.open_connection(sock=channel))
     held = await Cord.hold()
     try:
@@ -55,18 +59,22 @@ async def _serve(config: Config, channel: socket.socket, *, bars: bool) -> None:
         cord.say(cord.READY)
         if await held.go():
             with history_bars(shown=bars) as progress:
-                await _record(config, pipe, held, progress)
+                await _record(config, key, pipe, held, progress)
     finally:
         pipe.close()
 
 
-async def _record(config: Config, pipe: Pipe, held: Cord, progress: Progress) -> None:
+async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, progress: Progress) -> None:
     """Serve the store. Raises the error that the collector named."""
     named: list[MonitorError] = []
     notices = Notices(progress=progress, failed=named.append, working=lambda: cord.say(cord.WORKING))
     async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
         stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
         looking = asyncio.create_task(_pass_errands_on(store.reader, pipe), name="errands")
+        ended = asyncio.Event()
+        keeping = None
+        if key is not None:
+            keeping = asyncio.create_task(keep_up(config, store.reader, key, ended), name="report log")
         # What was made so far stays: the garbage collector need not walk through it ever again.
         gc.freeze()
         try:
@@ -74,6 +82,9 @@ async def _record(config: Config, pipe: Pipe, held: Cord, progress: Progress) ->
         finally:
             stopping.cancel()
             looking.cancel()
+            ended.set()
+            if keeping is not None:
+                await keeping
     if named:
         raise named[0]
 

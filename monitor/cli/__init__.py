@@ -15,6 +15,7 @@ from monitor.cli.demo import demo
 from monitor.cli.export import export
 from monitor.cli.hashing import hash
 from monitor.cli.lists import app as lists
+from monitor.cli.log import app as log
 from monitor.cli.notice import app as notice
 from monitor.cli.operators import app as operators
 from monitor.cli.rescan import rescan
@@ -59,6 +60,7 @@ app.add_typer(notice, name="notice")
 app.add_typer(operators, name="operators")
 app.add_typer(cases, name="cases")
 app.add_typer(report, name="report")
+app.add_typer(log, name="log")
 app.add_typer(selftest, name="selftest")
 
 

@@ -69,6 +69,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     for entry in config.exchanges:
         ask = functools.partial(entry.secrets, config.path.parent, str(config.path))
         yield _try(f"exchange {entry.name}", "its secrets are readable", ask)
+    yield _report_log(config)
     for declared in config.hash_lists:
         if declared in waiting:
             what = f"nothing was fetched yet; run: monitor lists update {declared.exchange}"
@@ -105,6 +106,15 @@ def _search() -> Finding:
     return Finding(
         "search", "warning", "numpy alone: as exact, several times slower; numba cannot compile here"
     )
+
+
+def _report_log(config: "Config") -> Finding:
+    if config.report_log is None:
+        return Finding("report log", "warning", "none: what is recorded cannot be proved to others")
+    found = _try("report log", f"{config.report_log.origin}, its key is present, private", config.log_key)
+    if found.level == "ok" and not config.report_log.timestamps:
+        return Finding("report log", "ok", f"{found.detail}; no authority time-stamps it")
+    return found
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:

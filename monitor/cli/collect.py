@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from monitor.cli import accounts
 from monitor.cli.concerns import concerns, of_reports
 from monitor.cli.frame import ConfigOption, JsonOption, command, minute, moment, out, print_json, read_config
+from monitor.cli.logged import standing
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -115,9 +116,10 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         _read(settings)
     )
     described = [accounts.described(settings, conduct) for conduct in conducts]
+    logged = standing(settings, totals.events)
     warnings = [
         *of_reports(tasks),
-        *concerns(channels, sums, described, quarantined, reports),
+        *concerns(channels, sums, described, quarantined, reports, logged),
         *of_exchanges(settings, now()),
     ]
     if json:
@@ -136,6 +138,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "flags_by_list": flags,
                     "events": totals.events,
                     "operators": people,
+                    "report_log": logged,
                     "accounts": described,
                     "warnings": warnings,
                     "channels": [
@@ -155,7 +158,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             ]
         )
         return
-    _show(alive, totals, channels, outcomes, flags, described)
+    _show(alive, totals, channels, outcomes, flags, described, logged)
     if not people:
         out().print(f"no operator was added yet: {settings.operator} acts in every role", soft_wrap=True)
     for warning in warnings:
@@ -204,6 +207,7 @@ def _show(
     outcomes: "dict[MediaOutcome, int]",
     flags: dict[str, int],
     described: list[dict[str, Any]],
+    logged: dict[str, Any],
 ) -> None:
     from rich.table import Table
 
@@ -237,4 +241,5 @@ def _show(
     )
     facts.add_row("flags", ", ".join(f"{count:,} by {name}" for name, count in flags.items()) or "none")
     facts.add_row("events", f"{totals.events:,}")
+    facts.add_row("report log", f"{logged['leaves']:,} leaves" if logged["origin"] else "none")
     console.print(facts)

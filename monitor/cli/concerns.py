@@ -16,6 +16,7 @@ def concerns(
     accounts: Sequence[Mapping[str, Any]],
     quarantined: "Sequence[Quarantined]" = (),
     reports: "Sequence[InAppReport]" = (),
+    logged: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """One sentence for each thing that is not as it should be; none when all is well."""
     from monitor.model import AccountState, ChannelState, ErrandState
@@ -53,6 +54,15 @@ def concerns(
     ):
         if count := sum(report.state is state for report in reports):
             said.append(f"{count:,} reports in the app {what}; monitor report errands shows them")
+    if logged is not None and logged["origin"] is None:
+        said.append("there is no report log that others could verify; add report_log: to the configuration")
+    elif logged is not None and logged["wrong"] is not None:
+        said.append(f"the report log: {logged['wrong']}")
+    elif logged is not None and logged["behind"]:
+        said.append(
+            f"{logged['behind']:,} events are not in the report log; the next command that writes, or the daemon, "
+            "brings it up"
+        )
     return said
 
 

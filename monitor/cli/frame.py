@@ -46,7 +46,9 @@ def command(function: Command) -> Command:
 
         logs.set_up()
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            _bring_up_logs()
+            return result
         except MonitorError as e:
             # Without a message: a process of ours has said it already.
             for line in str(e).splitlines():
@@ -71,7 +73,9 @@ def read_config(option: Path | None) -> "Config":
 
 
 def operator(config: "Config", option: str | None, role: "Role", *, people: Path | None = None) -> str:
-    """Who acts, in that role. Raises NotPermitted for who may not, InputError for a name that is no identifier.
+    """Who acts, in that role; the report log is brought up to the store when the command ends.
+
+    Raises NotPermitted for who may not, InputError for a name that is no identifier.
 
     `people` is the store that says who may; the configuration's, where nothing else is said.
     The name is what somebody with this shell says, not proof of who they are; docs/operators.md.
@@ -94,7 +98,38 @@ def operator(config: "Config", option: str | None, role: "Role", *, people: Path
 
     store = people or config.database
     require(asyncio.run(read()) if store.exists() else [], config.operator, name, role)
+    _acted.append(config)
     return name
+
+
+_acted: "list[Config]" = []
+"""Configurations on which somebody has acted in this process."""
+
+
+def _bring_up_logs() -> None:
+    """What people decide and take out is in the report log when the command that does it ends; where a daemon runs,
+    its recorder sees to that within a second, and the command needs no key.
+
+    Raises what the log raises, after saying that the command itself is done.
+    """
+    if not _acted:
+        return
+    import asyncio
+
+    from monitor.daemon import running
+    from monitor.errors import MonitorError
+    from monitor.proving import brought_up
+
+    while _acted:
+        config = _acted.pop()
+        try:
+            if not running(config.state):
+                asyncio.run(brought_up(config))
+        except MonitorError:
+            typer.echo(
+                "monitor: done and recorded, but the report log could not be brought up to it:", err=True
+            )
+            raise
 
 
 def existing_store(config: "Config") -> Path:

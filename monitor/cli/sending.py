@@ -18,7 +18,7 @@ from monitor.cli.frame import (
     print_json,
     read_config,
 )
-from monitor.cli.report import app
+from monitor.cli.report import app as app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,6 +21,8 @@ TEMPLATE = """\
 state_dir: ./state
 operator: analyst-1
 pseudonym_key: {{file: ./{key}}}
+# The log that others can verify. Its origin names it in every proof, and stays: put a name of yours there first.
+report_log: {{origin: {origin}, key: {{file: ./{log_key}}}}}
 
 # Without a legal statement no media is fetched, only metadata is recorded.
 # legal:
@@ -68,7 +70,9 @@ def init(
         typer.Option(metavar="FILE", help="With --rotate-pseudonym-key: keep the old key there."),
     ] = None,
 ) -> None:
-    """Write a configuration to begin with, and the key for pseudonyms beside it."""
+    """Write a configuration to begin with, and beside it the keys for pseudonyms and for the report log."""
+    import secrets
+
     from monitor.config import find
     from monitor.errors import InputError
     from monitor.secrets import write_private
@@ -79,16 +83,20 @@ def init(
     if keep is not None:
         raise InputError("--keep: goes with --rotate-pseudonym-key")
     path = find(config).absolute()
-    key = path.with_name("pseudonym.key")
+    key, log_key = path.with_name("pseudonym.key"), path.with_name("log.key")
     if path.exists():
         raise InputError(f"{path}: exists already; it is left as it is. Name another with --config FILE")
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder; create it first")
     if not key.exists():
         write_private(key, _new_key())
-    write_private(path, TEMPLATE.format(key=key.name).encode())
+    if not log_key.exists():
+        write_private(log_key, _new_key())
+    origin = f"channel-monitor/{secrets.token_hex(4)}"
+    write_private(path, TEMPLATE.format(key=key.name, log_key=log_key.name, origin=origin).encode())
     typer.echo(f"written: {path}")
     typer.echo(f"         {key}  (keep it: without it pseudonyms of old and new records do not agree)")
+    typer.echo(f"         {log_key}  (it signs the report log; who holds it can sign in your name)")
     typer.echo("next:    fill in accounts and channels, then run: monitor login, monitor check, monitor run")
 
 
@@ -125,7 +133,7 @@ def _rotate(option: Path | None, keep: Path | None) -> None:
         if len(new) < KEY_BYTES:
             raise ConfigError(f"{where}: {fresh} was cut short; remove it and run this again")
         ids: dict[str, Scalar] = {"old": key_id(old), "new": key_id(new), "kept": keep is not None}
-        asyncio.run(_record_rotation(config.database, ids))
+        asyncio.run(_record_rotation(config, ids))
         try:
             replace_private(path, fresh)
         except OSError as e:
@@ -136,14 +144,16 @@ def _rotate(option: Path | None, keep: Path | None) -> None:
     typer.echo(f"the old key: {keep if keep is not None else 'overwritten; destroy its backups too'}")
 
 
-async def _record_rotation(database: Path, ids: "Mapping[str, Scalar]") -> None:
+async def _record_rotation(config: "Config", ids: "Mapping[str, Scalar]") -> None:
     from datetime import UTC, datetime
 
     from monitor.model import EventType
+    from monitor.proving import brought_up
     from monitor.store import open_store
 
-    async with open_store(database) as store:
+    async with open_store(config.database) as store:
         await store.append(EventType.PSEUDONYM_KEY_ROTATED, ids, datetime.now(UTC))
+    await brought_up(config)
 
 
 @command
@@ -166,6 +176,7 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint, now
+    from monitor.proving import brought_up
     from monitor.store import open_store
     from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal
@@ -200,6 +211,7 @@ async def _login(config: "Config", name: str | None, qr: bool) -> None:
             if not already:
                 body: dict[str, Scalar] = {"account": account.name, "user_id": session.user_id}
                 await store.append(EventType.SIGNED_IN, body, now())
+    await brought_up(config)
     typer.echo(f"account {account.name} {'is signed in already' if already else 'is signed in'}")
 
 

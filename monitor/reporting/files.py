@@ -19,6 +19,11 @@ class Written:
         self._digest = hashlib.sha256()
         self._file = os.fdopen(descriptor, "wb")
 
+    @property
+    def place(self) -> Path:
+        """Where the file is until it is kept."""
+        return Path(self._name)
+
     def write(self, data: bytes) -> int:
         """Append the bytes; returns how many they are."""
         self._digest.update(data)

@@ -28,6 +28,7 @@ DECLARED = frozenset(
         "includes",
         "permitted_uses",
         "filters",
+        "handed_to",
     }
 )
 """Keys under which an operator's own words stand; under any other key a text is one word."""

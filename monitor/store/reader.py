@@ -154,6 +154,20 @@ class Reader:
             async for row in rows:
                 yield Event(row["seq"], row["at"], EventType(row["type"]), body_of(row["body"]))
 
+    def leaves(self, first: int = 0) -> AsyncGenerator[Row, None]:
+        """The same as the report log takes them, and what can be opened of them: seq, at, type, commitment (32
+        bytes), salt and body (bytes; both None where they were erased)."""
+        return self._stream(select(events).where(events.c.seq >= first).order_by(events.c.seq))
+
+    async def opened(self, wanted: Sequence[int]) -> AsyncGenerator[Row, None]:
+        """Those of these sequence numbers that are on record, in order, as `leaves` has them."""
+        ordered = sorted(set(wanted))
+        for at in range(0, len(ordered), _ROWS_AT_ONCE):
+            some = events.c.seq.in_(ordered[at : at + _ROWS_AT_ONCE])
+            async with aclosing(self._stream(select(events).where(some).order_by(events.c.seq))) as rows:
+                async for row in rows:
+                    yield row
+
     async def next_event(self) -> int:
         """The sequence number that the next event will have."""
         return await self.run(following)

@@ -52,6 +52,8 @@ ALLOWED: dict[str, set[str] | None] = {
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
     "sending": EVERYTHING,
+    "proving": EVERYTHING,
+    "rotating": EVERYTHING,
     "demo": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},

@@ -8,12 +8,14 @@ import asyncio
 import ctypes
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from monitor.errors import MonitorError
 from tests.contract.making import CHANNEL, cursor
 from tests.faults.store.script import opened, perform
 
+Work = Callable[[Path, int, int, int], Coroutine[None, None, None]]
 HONEST_END = 3
 DEFECT = 1
 
@@ -32,10 +34,10 @@ def say(pipe: int, word: str) -> None:
     os.write(pipe, f"{word}\n".encode())
 
 
-def main(path: Path, first: int, last: int, pipe: int) -> int:
+def main(path: Path, first: int, last: int, pipe: int, work: Work = write) -> int:
     """Write; returns the exit code: 0 done, HONEST_END after an error of ours."""
     try:
-        asyncio.run(write(path, first, last, pipe))
+        asyncio.run(work(path, first, last, pipe))
     except MonitorError as e:
         say(pipe, f"failed {type(e).__name__}")
         return HONEST_END
@@ -47,7 +49,7 @@ def _let_trace() -> None:
     ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
 
 
-def fork(path: Path, first: int, last: int, gate: int | None = None) -> tuple[int, int]:
+def fork(path: Path, first: int, last: int, gate: int | None = None, work: Work = write) -> tuple[int, int]:
     """Start a writer that shares this process's imports; returns its id and where to read what it says.
 
     It waits until `gate` can be read. A Python start of its own for every fault would take a second each.
@@ -63,7 +65,7 @@ def fork(path: Path, first: int, last: int, gate: int | None = None) -> tuple[in
         if gate is not None:
             _let_trace()
             os.read(gate, 1)
-        code = main(path, first, last, writing)
+        code = main(path, first, last, writing, work)
     except BaseException as e:
         print(f"not an error of ours: {type(e).__name__}: {e}", file=sys.stderr, flush=True)
     finally:

@@ -97,6 +97,7 @@ def test_bytes_are_keys_digests_and_events_alone() -> None:
         ("sessions", "auth_key"),
         ("authorizations", "document_sha256"),
         ("hash_lists", "sha256"),
+        ("events", "commitment"),
         ("events", "salt"),
         ("events", "body"),
         ("events", "commitment"),
