@@ -54,9 +54,15 @@ def remove_list(text: str, name: str) -> str:
     return _checked("".join(lines), kept, text)
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file whole, with the mode that it has. Raises InputError when it cannot be written."""
+def write(path: Path, text: str, *, before: str) -> None:
+    """Replace a file whole, with the mode that it has.
+
+    Raises InputError when it cannot be written, or holds something else than `before` by now.
+    """
+    path = path.resolve()  # a link stays one
     try:
+        if path.read_text(encoding="utf-8") != before:
+            raise InputError(f"{path}: was changed meanwhile; it is left as it is, try again")
         mode = path.stat().st_mode & 0o777
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
@@ -70,6 +76,11 @@ def write(path: Path, text: str) -> None:
             except BaseException:
                 os.unlink(file.name)
                 raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as e:
         raise InputError(f"{path}: cannot be written ({e.strerror})") from e
 

@@ -862,6 +862,9 @@ class EventType(enum.StrEnum):
     RESCAN_REQUESTED = "rescan_requested"
     ENTRY_QUARANTINED = "entry_quarantined"
     ENTRY_RELEASED = "entry_released"
+    LIST_LOOKED_UP = "list_looked_up"
+    LIST_ENTRY_ADDED = "list_entry_added"
+    LIST_ENTRY_REMOVED = "list_entry_removed"
 
 
 Scalar = str | int | bool | None

@@ -104,6 +104,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """What is being collected, how far each channel is, what waits, what was flagged; how accounts fare."""
     import asyncio
 
+    from monitor.cli.list_concerns import concerns as of_lists
     from monitor.daemon import running
     from monitor.exchange_lists import concerns as of_exchanges
     from monitor.prepare import now
@@ -112,7 +113,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     alive = running(settings.state)
     totals, channels, outcomes, flags, conducts, sums, quarantined = asyncio.run(_read(settings))
     described = [accounts.described(settings, conduct) for conduct in conducts]
-    warnings = concerns(channels, sums, described, quarantined) + of_exchanges(settings, now())
+    warnings = concerns(channels, sums, described, quarantined)
+    warnings += of_exchanges(settings, now()) + of_lists(settings, now())
     if json:
         print_json(
             [
