@@ -4,6 +4,7 @@ What comes out is read again and compared with what was meant, so that no file i
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from monitor.errors import InputError
 
 _KEY = "hash_lists"
+_EMPTY = re.compile(rf"{_KEY}:[ \t]*(?:\[\s*\]|null|~)?([ \t]*(?:#.*)?)$", re.MULTILINE)
 
 
 def add_list(text: str, entry: Mapping[str, Any]) -> str:
@@ -31,7 +33,8 @@ def add_list(text: str, entry: Mapping[str, Any]) -> str:
             lines.insert(_last_line(found) + 1, _indented(block, found.start_mark.column))
         elif not isinstance(found, yaml.SequenceNode) or not found.value:
             # Empty: nothing, null or [] on the line of the key.
-            lines[key.start_mark.line] = f"{_KEY}:\n" + _indented(block, 2)
+            at = key.start_mark.line
+            lines[at] = _EMPTY.sub(rf"{_KEY}:\1", lines[at]) + _indented(block, 2)
     return _checked("".join(lines), [*_entries(text), dict(entry)], text)
 
 
@@ -45,12 +48,12 @@ def remove_list(text: str, name: str) -> str:
     key, found = lists
     lines = text.splitlines(keepends=True)
     if isinstance(found, yaml.SequenceNode) and not found.flow_style:
+        number = next(i for i, entry in enumerate(before) if entry.get("name") == name)
+        item = found.value[number]
+        del lines[item.start_mark.line : _last_line(item) + 1]
         if not kept:
-            lines[key.start_mark.line : _last_line(found) + 1] = [f"{_KEY}: []\n"]
-        else:
-            number = next(i for i, entry in enumerate(before) if entry.get("name") == name)
-            item = found.value[number]
-            del lines[item.start_mark.line : _last_line(item) + 1]
+            at = key.start_mark.line
+            lines[at] = lines[at].replace(f"{_KEY}:", f"{_KEY}: []", 1)
     return _checked("".join(lines), kept, text)
 
 

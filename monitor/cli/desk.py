@@ -21,6 +21,7 @@ from monitor.cli.frame import (
     print_json,
     read_config,
 )
+from monitor.cli.intake import BLIND, Agreed, Told, agreed_on, no_minor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,27 +30,8 @@ if TYPE_CHECKING:
     from monitor.matching.local_list import LocalRow
     from monitor.model import EventType, Hash, MediaHashes, Scalar
 
-QUESTION = "Is anyone shown, or made to appear, who is under 18 or was when it was made? yes, no or unsure"
-MINORS = """\
-nothing was hashed and nothing is kept: pictures and films of minors do not belong on a list of your own
-do not copy or send the file; these services act for minors:
-  NCMEC Take It Down, worldwide, for whoever was under 18 then: takeitdown.ncmec.org; hashes on the person's own device
-  Report Remove by Childline and the IWF, United Kingdom, under 18: childline.org.uk/remove
-  Korea: call 1366 (중앙디지털성범죄피해자지원센터); elsewhere the police or your hotline: inhope.org"""
-BLIND = "the hash of a source photograph does not match a fake made from it: hash what is being spread, too"
 LONGEST_REASON = 500
 """Characters."""
-
-
-class Case(NamedTuple):
-    """What a command was told beside the files, as it was typed."""
-
-    to_list: str
-    case: str | None
-    consent: str | None
-    expires: str | None
-    category: str | None
-    minor_shown: str | None
 
 
 class Kept(NamedTuple):
@@ -57,12 +39,13 @@ class Kept(NamedTuple):
 
     file: int
     entry: str
+    agreed: Agreed
     renewed: bool
     hashes: "tuple[Hash, ...]"
     outcome: str
 
 
-def keep(files: Sequence[Path], told: Case, acting: str | None, config: Path | None, json: bool) -> None:
+def keep(files: Sequence[Path], told: Told, acting: str | None, config: Path | None, json: bool) -> None:
     """Hash files onto a local list: all of them, or none. Raises InputError, also when a minor is shown."""
     import asyncio
 
@@ -72,27 +55,14 @@ def keep(files: Sequence[Path], told: Case, acting: str | None, config: Path | N
 
     settings = read_config(config)
     who, at = operator(settings, acting, Role.REVIEWER), now()
-    case, consent = _reference("--case-reference", told.case), _reference("--consent-reference", told.consent)
-    expires, category = _expires(told.expires, at), _category(told.category)
+    agreed = agreed_on(told, at)
     entry, text = _declared(settings, told.to_list)
-    _ask(told.minor_shown)
+    no_minor(told.minor_shown)
     hashed = asyncio.run(_hashed(files))
-    kept = []
-    # An event before it: nothing gets onto the list without a trace, be it of an attempt.
     with changing(settings.resolve(entry.file or Path()), list_key(settings, entry), at) as rows:
-        for number, found in enumerate(hashed, 1):
-            kept.append(_taken(rows, number, found, case, consent, expires, category))
-        shared: dict[str, Scalar] = {
-            "operator": who,
-            "hash_list": entry.name,
-            "case_reference": case,
-            "consent_reference": consent,
-            "category": category or None,
-            "expires": moment(expires) if expires else None,
-        }
-        bodies: list[Mapping[str, Scalar]] = [
-            {**shared, "entry": one.entry, "hashes": len(one.hashes)} for one in kept
-        ]
+        kept = [_taken(rows, number, found, agreed) for number, found in enumerate(hashed, 1)]
+        # Before the file: nothing gets onto the list without a trace, be it of an attempt.
+        bodies = [_event(who, entry.name, one) for one in kept]
         asyncio.run(_noted(settings, EventType.LIST_ENTRY_ADDED, bodies, at))
     if text is not None:
         from monitor.config_edit import write
@@ -137,46 +107,6 @@ def remove_entry(
     typer.echo("its earlier flags stay on record: look at its case", err=True)
 
 
-def _reference(option: str, text: str | None) -> str:
-    from monitor.errors import InputError
-    from monitor.model import IDENTIFIER
-
-    if text is None:
-        raise InputError(f"{option}: is missing; a local list keeps no hash without it")
-    if not IDENTIFIER.fullmatch(text):
-        raise InputError(
-            f"{option}: takes letters, digits, '.', '_', ':' and '-', 64 at most: a number of yours, and no name"
-        )
-    return text
-
-
-def _expires(text: str | None, at: datetime) -> datetime | None:
-    from monitor.config import moment as read
-    from monitor.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        expires = read(text, end_of_day=True).replace(microsecond=0)
-    except ValueError as e:
-        raise InputError(f"--expires: {e}") from e
-    if expires <= at:
-        raise InputError(f"--expires: {text} is over; name a day to come")
-    return expires
-
-
-def _category(text: str | None) -> str:
-    from monitor.errors import InputError
-    from monitor.model import Category
-
-    usual = (Category.ADULT_FILMED.value, Category.ADULT_SYNTHETIC.value)
-    if text is not None and text not in usual:
-        raise InputError(
-            f"--category: is one of {', '.join(usual)}; a minor belongs on no list that is kept here"
-        )
-    return text or ""
-
-
 def _declared(settings: "Config", name: str) -> "tuple[HashListEntry, str | None]":
     """The list as it is declared; and, where it is not yet, the configuration's text that declares it."""
     from monitor.cli.list_changes import with_list
@@ -200,27 +130,6 @@ def _declared(settings: "Config", name: str) -> "tuple[HashListEntry, str | None
     return changed.hash_lists[-1], text
 
 
-def _ask(answer: str | None) -> None:
-    """Go on only when it was said that no minor is shown. Raises InputError."""
-    import sys
-
-    from monitor.errors import InputError
-
-    if answer is None and not sys.stdin.isatty():
-        raise InputError(
-            "whether a minor is shown was not answered: --minor-shown yes or no; nothing was hashed, nothing is kept"
-        )
-    if answer is None:
-        answer = str(typer.prompt(QUESTION, prompt_suffix="? ", err=True))
-    match answer.strip().lower():
-        case "no" | "n":
-            return
-        case "yes" | "y" | "unsure":
-            raise InputError(MINORS)
-        case _:
-            raise InputError("whether a minor is shown takes yes or no; nothing was hashed, nothing is kept")
-
-
 async def _hashed(files: Sequence[Path]) -> "list[MediaHashes]":
     """The hashes of all files. Raises InputError when one of them has none."""
     from monitor.cli.hashing import LARGEST_FILM, hashed
@@ -241,41 +150,54 @@ async def _hashed(files: Sequence[Path]) -> "list[MediaHashes]":
 
 
 def _worth(found: "MediaHashes") -> "tuple[Hash, ...]":
-    """SHA-256 of every file; PDQ of a picture and of a film's frames, where they show enough to be compared."""
+    """SHA-256 of every file, first; PDQ of a picture and of a film's frames, where they show enough to be compared."""
     from monitor.matching import MIN_QUALITY
     from monitor.model import Algorithm, Hash
 
     clear = found.quality is not None and found.quality >= MIN_QUALITY
-    wanted = (Algorithm.SHA256, Algorithm.PDQ) if clear else (Algorithm.SHA256,)
+    own = {hash.algorithm: hash for hash in found.hashes}
     frames = dict.fromkeys(frame.pdq for frame in found.frames if frame.quality >= MIN_QUALITY)
     return (
-        *(hash for hash in found.hashes if hash.algorithm in wanted),
+        own[Algorithm.SHA256],
+        *([own[Algorithm.PDQ]] if clear else []),
         *(Hash(Algorithm.VPDQ, pdq) for pdq in frames),
     )
 
 
-def _taken(
-    rows: "list[LocalRow]",
-    number: int,
-    found: "MediaHashes",
-    case: str,
-    consent: str,
-    expires: datetime | None,
-    category: str,
-) -> Kept:
-    """Put one file's hashes among the rows. The same file in the same case is the same entry, with a new consent."""
+def _taken(rows: "list[LocalRow]", number: int, found: "MediaHashes", agreed: Agreed) -> Kept:
+    """Put one file's hashes among the rows. The same file in the same case is the same entry, under this consent."""
     from monitor.cli.hashing import outcome
     from monitor.matching.local_list import LocalRow, new_entry
 
     worth = _worth(found)
-    digest = worth[0].value.hex()
-    before = next((row.entry for row in rows if row.case == case and row.value == digest), None)
-    entry = before or new_entry()
+    values = [hash.value.hex() for hash in worth]
+    before = next((row for row in rows if row.case == agreed.case and row.value == values[0]), None)
+    entry = new_entry() if before is None else before.entry
+    if before is not None:
+        # What was agreed on stays until something else is said.
+        agreed = agreed._replace(
+            expires=agreed.expires or before.expires, category=agreed.category or before.label
+        )
     rows[:] = [row for row in rows if row.entry != entry]
     rows += [
-        LocalRow(entry, category, expires, case, consent, hash.algorithm, hash.value.hex()) for hash in worth
+        LocalRow(entry, agreed.category, agreed.expires, agreed.case, agreed.consent, hash.algorithm, value)
+        for hash, value in zip(worth, values, strict=True)
     ]
-    return Kept(number, entry, before is not None, worth, outcome(found))
+    return Kept(number, entry, agreed, before is not None, worth, outcome(found))
+
+
+def _event(who: str, name: str, kept: Kept) -> "dict[str, Scalar]":
+    agreed = kept.agreed
+    return {
+        "operator": who,
+        "hash_list": name,
+        "entry": kept.entry,
+        "hashes": len(kept.hashes),
+        "case_reference": agreed.case,
+        "consent_reference": agreed.consent,
+        "category": agreed.category or None,
+        "expires": moment(agreed.expires) if agreed.expires else None,
+    }
 
 
 async def _noted(
@@ -304,7 +226,7 @@ def _say(
             "entry": k.entry,
             "renewed": k.renewed,
             "hashes": len(k.hashes),
-            "algorithms": sorted({hash.algorithm.value for hash in k.hashes}),
+            "algorithms": list(dict.fromkeys(hash.algorithm.value for hash in k.hashes)),
             "outcome": k.outcome,
         }
         for k in kept
@@ -323,6 +245,8 @@ def _say(
             )
         out().print(table)
     typer.echo(f"note: {BLIND}", err=True)
+    if not settings.database.exists():
+        typer.echo("note: there is no store yet: that they were added is on no record", err=True)
     if declared:
         typer.echo(f"{settings.path}: {entry.name} is declared now, with action review", err=True)
     typer.echo(f"next: monitor reload, then {entry.name} is matched", err=True)

@@ -58,10 +58,11 @@ def hash(
     import asyncio
 
     if to_list is not None:
-        from monitor.cli.desk import Case, keep
+        from monitor.cli.desk import keep
+        from monitor.cli.intake import Told
 
-        case = Case(to_list, case_reference, consent_reference, expires, category, minor_shown)
-        keep(files, case, acting, config, json)
+        told = Told(to_list, case_reference, consent_reference, expires, category, minor_shown)
+        keep(files, told, acting, config, json)
         return
     if any(
         given is not None for given in (case_reference, consent_reference, expires, category, minor_shown)

@@ -51,7 +51,7 @@ def add(
     from monitor.config_edit import write
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import read_list
+    from monitor.prepare import now, read_list
 
     settings = read_config(config)
     operator(settings, acting, Role.ADMIN)
@@ -72,11 +72,11 @@ def add(
     }
     changed, text = with_list(settings, {k: v for k, v in entry.items() if v})
     declared = changed.hash_lists[-1]
+    if declared.expired(now()):
+        raise InputError(f"{name}: its terms ended on {declared.expires:%Y-%m-%d}; it would not be opened")
     loaded = read_list(changed, declared)
-    if not loaded and not declared.local:
-        raise InputError(
-            f"{name}: nothing of it is in force: its terms have ended, or all of it is withdrawn"
-        )
+    if not loaded:
+        raise InputError(f"{name}: nothing of it is in force: all of it is withdrawn")
     write(settings.path, text, before=settings.text)
     _say_added(settings, name, loaded)
 

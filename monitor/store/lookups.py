@@ -57,5 +57,5 @@ def _refusal(operator: str, hashes: int, limit: int, free: int, spent: list[tupl
         free += count
         if free >= hashes:
             until = f"{at + WINDOW:%Y-%m-%d %H:%M:%S} UTC"
-            return f"{where}, which is spent; these {hashes:,} can be looked up after {until}"
+            return f"{where}, which is spent; {hashes:,} can be looked up after {until}"
     raise AssertionError("what was spent and what is free are the limit")

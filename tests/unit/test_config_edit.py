@@ -84,7 +84,7 @@ def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("old")
     path.chmod(0o640)
-    write(path, "new")
+    write(path, "new", before="old")
     assert (path.read_text(), path.stat().st_mode & 0o777, list(tmp_path.iterdir())) == ("new", 0o640, [path])
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "missing" / "config.yaml", "new")
+        write(tmp_path / "missing" / "config.yaml", "new", before="")
