@@ -150,9 +150,7 @@ def _add_ten(path: str, first: int, together: Barrier) -> None:
 def test_two_desks_at_once_lose_nothing(desk: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     together = spawn.Barrier(3)
-    writers = [
-        spawn.Process(target=_add_ten, args=(str(desk), first, together)) for first in (100, 200, 300)
-    ]
+    writers = [spawn.Process(target=_add_ten, args=(str(desk), first, together)) for first in (100, 200, 300)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -18,7 +18,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
         yield store
 
 
-async def ask(store: SqlStore, hashes: int, at: datetime, operator: str = "analyst-1", limit: int = 10) -> None:
+async def ask(
+    store: SqlStore, hashes: int, at: datetime, operator: str = "analyst-1", limit: int = 10
+) -> None:
     await store.looked_up(
         operator, [Algorithm.SHA256, Algorithm.PDQ], hashes=hashes, matched=1, limit=limit, at=at
     )
@@ -34,7 +36,9 @@ async def test_a_look_up_is_an_event_of_counts(store: SqlStore) -> None:
 async def test_beyond_the_budget_it_is_refused_with_its_end_and_nothing_is_noted(store: SqlStore) -> None:
     await ask(store, 6, START)
     await ask(store, 4, later(600))
-    with pytest.raises(InputError, match=r"analyst-1 may look up 10 hashes an hour .*; 5 can be looked up after") as e:
+    with pytest.raises(
+        InputError, match=r"analyst-1 may look up 10 hashes an hour .*; 5 can be looked up after"
+    ) as e:
         await ask(store, 5, later(700))
     assert f"{START + timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC" in str(e.value)
     with pytest.raises(InputError, match=f"{later(600) + timedelta(hours=1):%H:%M:%S} UTC"):
