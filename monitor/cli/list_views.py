@@ -270,9 +270,9 @@ def _show_history(past: "Sequence[Loaded]") -> None:
     for title in ("action", "licensor", "reference", "SHA-256"):
         table.add_column(title)
     for each in past:
-        ever = ["" if count is None else f"{count:,}" for count in (each.added, each.withdrawn)]
+        changes = ["" if count is None else f"{count:,}" for count in (each.added, each.withdrawn)]
         terms = (each.action.value, each.licensor, each.reference)
         facts = (minute(each.loaded_at), each.version, each.algorithm.value, f"{each.count:,}")
-        table.add_row(*facts, *ever, *terms, each.sha256.hex()[:16])
+        table.add_row(*facts, *changes, *terms, each.sha256.hex()[:16])
     out().print()
     out().print(table)
