@@ -21,14 +21,16 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """The declared lists as their files are now, and the version that a run has loaded; of one list, all versions."""
-    from monitor.prepare import now
-
     settings = read_config(config)
     past = _history(settings, name)
     wanted = [entry for entry in settings.hash_lists if name in (None, entry.name)]
     if name is not None and not wanted and not past:
         raise _unknown(settings, name)
-    rows = [_described(_read(settings, entry), past) for entry in wanted]
+    found = [_read(settings, entry) for entry in wanted]
+    rows = [_described(each, past) for each in found]
+    for each, row in zip(found, rows, strict=True):
+        if name is not None and each.entry.local and each.error is None:
+            row["kept"] = _kept(settings, each.entry)
     if json:
         print_json(rows)
         if name is not None:
@@ -45,9 +47,9 @@ def show(
         return
     if not rows:
         typer.echo(f"{name}: no longer declared in {settings.path}")
-    for entry in wanted:
-        if entry.local:
-            _show_entries(settings, entry, now())
+    for row in rows:
+        if "kept" in row:
+            _show_entries(row["kept"])
     _show_history(past)
 
 
@@ -240,20 +242,36 @@ def _show_verified(rows: Sequence[Mapping[str, Any]]) -> None:
     out().print(table)
 
 
-def _show_entries(settings: "Config", entry: "HashListEntry", at: Any) -> None:
+def _kept(settings: "Config", entry: "HashListEntry") -> list[dict[str, Any]]:
+    """The entries of a local list, those whose end has passed too."""
+    from monitor.matching.local_list import LocalRow, read_local
+    from monitor.prepare import list_key, now
+
+    entries: dict[str, list[LocalRow]] = {}
+    for row in read_local(settings.resolve(entry.file or Path()), list_key(settings, entry)):
+        entries.setdefault(row.entry, []).append(row)
+    return [
+        {
+            "entry": name,
+            "algorithms": list(dict.fromkeys(row.algorithm.value for row in rows)),
+            "category": rows[0].label or None,
+            "case": rows[0].case,
+            "consent": rows[0].consent,
+            "expires": moment(rows[0].expires) if rows[0].expires else None,
+            "over": rows[0].expired(now()),
+        }
+        for name, rows in entries.items()
+    ]
+
+
+def _show_entries(entries: Sequence[Mapping[str, Any]]) -> None:
     from rich.table import Table
 
-    from monitor.matching.local_list import read_local
-    from monitor.prepare import list_key
-
-    table = Table("entry", "kept", "case", "consent", "expires", box=None, pad_edge=False)
-    rows = read_local(settings.resolve(entry.file or Path()), list_key(settings, entry))
-    for known in dict.fromkeys(row.entry for row in rows):
-        own = [row for row in rows if row.entry == known]
-        until = "" if own[0].expires is None else f"{own[0].expires:%Y-%m-%d}"
-        over = " (over)" if own[0].expired(at) else ""
-        kinds = ", ".join(dict.fromkeys(row.algorithm.value for row in own))
-        table.add_row(known, kinds, own[0].case, own[0].consent, until + over)
+    table = Table("entry", "kept", "category", "case", "consent", "expires", box=None, pad_edge=False)
+    for each in entries:
+        until = (each["expires"] or "")[:10] + (" (over)" if each["over"] else "")
+        kinds = ", ".join(each["algorithms"])
+        table.add_row(each["entry"], kinds, each["category"] or "", each["case"], each["consent"], until)
     out().print()
     out().print(table)
 

@@ -266,20 +266,22 @@ def test_check_and_status_say_what_a_list_lacks(place: Site) -> None:
 def test_a_look_up_is_on_record_without_its_hash_and_so_many_an_hour(place: Site) -> None:
     add(place)
     with_store(place)
-    place.config.write_text(place.config.read_text() + "matching: {lookups_per_hour: 3}\n")
+    text = place.config.read_text() + "matching: {lookups_per_hour: 3}\noperator: "
     known, other = value(1, 32), value(99, 32)
-    done(place, "lists", "match", known, other, "--as", "analyst-7")
+    place.config.write_text(f"{text}analyst-7\n")
+    done(place, "lists", "match", known, other)
     (event,) = events(place)
     assert event == (
         "list_looked_up",
         {"operator": "analyst-7", "algorithm": "pdq+sha256+vpdq", "hashes": 2, "matched": 1},
     )
-    said = refused(place, "lists", "match", known, other, "--as", "analyst-7")
+    said = refused(place, "lists", "match", known, other)
     assert "analyst-7 may look up 3 hashes an hour" in said
     assert "2 can be looked up after" in said
     assert len(events(place)) == 1
-    done(place, "lists", "match", known, "--as", "analyst-7")
-    done(place, "lists", "match", known, other, "--as", "analyst-8")
+    done(place, "lists", "match", known)
+    place.config.write_text(f"{text}analyst-8\n")
+    done(place, "lists", "match", known, other)
     for path in place.folder.rglob("*"):
         if path.is_file() and path.suffix != ".csv":
             assert bytes.fromhex(known) not in path.read_bytes()
@@ -321,7 +323,7 @@ def test_of_a_file_its_hashes_are_kept_and_nothing_else(place: Site, files: dict
     order = [NAME, "film.mp4", "flat.png", "words.txt"]
     said = place.monitor(
         "hash", *(str(files[name]) for name in order), *DESK, "--expires", "2099-01-31", "--category",
-        "adult_synthetic", "--json", "--as", "desk-1",
+        "adult_synthetic", "--json",
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     rows = lines(said.stdout)
@@ -341,7 +343,7 @@ def test_of_a_file_its_hashes_are_kept_and_nothing_else(place: Site, files: dict
     kind, body = events(place)[0]
     assert (kind, body["operator"], body["hash_list"], body["hashes"]) == (
         "list_entry_added",
-        "desk-1",
+        "operator",
         "desk",
         2,
     )
@@ -374,6 +376,11 @@ def test_the_same_file_in_the_same_case_is_the_same_entry(place: Site, files: di
     assert set(local(place)) == {first["entry"], other["entry"]}
     shown = done(place, "lists", "show", "desk")
     assert "K-18" in shown and "2099-01-31" in shown
+    (described,) = lines(done(place, "lists", "show", "desk", "--json"))
+    assert [(each["entry"], each["case"], each["consent"], each["over"]) for each in described["kept"]] == [
+        (first["entry"], "C-17", "K-18", False),
+        (other["entry"], "C-18", "K-17", False),
+    ]
 
 
 @pytest.mark.parametrize(
