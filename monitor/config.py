@@ -64,6 +64,9 @@ EXCHANGE_KEYS = {
 }
 """What each kind of exchange needs to know; each may be given a url of its own."""
 
+LOCAL = "local"
+"""The format of a list that is kept here."""
+
 _UNITS = {
     "": 1,
     "B": 1,
@@ -402,6 +405,23 @@ class HashListEntry(Section):
     key: Secret | None = None
     terms: ListTerms
 
+    @model_validator(mode="before")
+    @classmethod
+    def _reviewed(cls, data: object) -> object:
+        # What victims hand in nobody has vetted; its labels are categories.
+        if isinstance(data, dict) and data.get("format") == LOCAL:
+            usual = {"labels": {c.value: c for c in Category}, "provenance": Provenance.OWN}
+            return {"action": ListAction.REVIEW} | usual | data
+        return data
+
+    @model_validator(mode="after")
+    def _stays_here(self) -> "HashListEntry":
+        if self.local and self.exchange is not None:
+            raise ValueError("exchange: a local list has nothing to do with an exchange; write file")
+        if self.local and self.action is ListAction.IGNORE:
+            raise ValueError("action: a local list holds what victims handed in; write review or flag")
+        return self
+
     @model_validator(mode="after")
     def _somewhere(self) -> "HashListEntry":
         if (self.file is None) == (self.exchange is None):
@@ -416,6 +436,11 @@ class HashListEntry(Section):
                 f"max_distance and min_quality belong to perceptual hashes, not to {self.algorithm}"
             )
         return self
+
+    @property
+    def local(self) -> bool:
+        """Whether it is kept here, by monitor hash --to-list."""
+        return self.format == LOCAL
 
     def expired(self, at: datetime) -> bool:
         """Whether its terms have ended; from then on it is not opened."""
@@ -452,7 +477,8 @@ class Films(Section):
 
 class Matching(Section):
     """Thresholds by algorithm; bits that the radius is wider by when a photo's small size is looked at;
-    media items that one entry may match within an hour before its flags are held back.
+    media items that one entry may match within an hour before its flags are held back; hashes that an operator
+    may look up within an hour.
     """
 
     pdq: Perceptual = Perceptual(max_distance=31, min_quality=50)
@@ -461,6 +487,7 @@ class Matching(Section):
     vpdq: Films = Films()
     screen_margin: Annotated[int, Field(ge=0, le=64)] = 16
     flood_guard: Annotated[int, Field(ge=1)] = 100
+    lookups_per_hour: Annotated[int, Field(ge=0)] = 1_000
 
 
 class Video(Section):

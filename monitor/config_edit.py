@@ -4,6 +4,7 @@ What comes out is read again and compared with what was meant, so that no file i
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from monitor.errors import InputError
 
 _KEY = "hash_lists"
+_EMPTY = re.compile(rf"{_KEY}:[ \t]*(?:\[\s*\]|null|~)?([ \t]*(?:#.*)?)$", re.MULTILINE)
 
 
 def add_list(text: str, entry: Mapping[str, Any]) -> str:
@@ -31,7 +33,8 @@ def add_list(text: str, entry: Mapping[str, Any]) -> str:
             lines.insert(_last_line(found) + 1, _indented(block, found.start_mark.column))
         elif not isinstance(found, yaml.SequenceNode) or not found.value:
             # Empty: nothing, null or [] on the line of the key.
-            lines[key.start_mark.line] = f"{_KEY}:\n" + _indented(block, 2)
+            at = key.start_mark.line
+            lines[at] = _EMPTY.sub(rf"{_KEY}:\1", lines[at]) + _indented(block, 2)
     return _checked("".join(lines), [*_entries(text), dict(entry)], text)
 
 
@@ -45,18 +48,24 @@ def remove_list(text: str, name: str) -> str:
     key, found = lists
     lines = text.splitlines(keepends=True)
     if isinstance(found, yaml.SequenceNode) and not found.flow_style:
+        number = next(i for i, entry in enumerate(before) if entry.get("name") == name)
+        item = found.value[number]
+        del lines[item.start_mark.line : _last_line(item) + 1]
         if not kept:
-            lines[key.start_mark.line : _last_line(found) + 1] = [f"{_KEY}: []\n"]
-        else:
-            number = next(i for i, entry in enumerate(before) if entry.get("name") == name)
-            item = found.value[number]
-            del lines[item.start_mark.line : _last_line(item) + 1]
+            at = key.start_mark.line
+            lines[at] = lines[at].replace(f"{_KEY}:", f"{_KEY}: []", 1)
     return _checked("".join(lines), kept, text)
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file whole, with the mode that it has. Raises InputError when it cannot be written."""
+def write(path: Path, text: str, *, before: str) -> None:
+    """Replace a file whole, with the mode that it has.
+
+    Raises InputError when it cannot be written, or holds something else than `before` by now.
+    """
+    path = path.resolve()  # a link stays one
     try:
+        if path.read_text(encoding="utf-8") != before:
+            raise InputError(f"{path}: was changed meanwhile; it is left as it is, try again")
         mode = path.stat().st_mode & 0o777
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
@@ -70,6 +79,11 @@ def write(path: Path, text: str) -> None:
             except BaseException:
                 os.unlink(file.name)
                 raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as e:
         raise InputError(f"{path}: cannot be written ({e.strerror})") from e
 

@@ -125,7 +125,6 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
     }
     if entry.exchange is not None:
         return exchange_lists.load(config.fetched(entry.exchange), entry, limits)
-    where = f"{config.path}: list {entry.name}: key"
     return load_lists(
         config.resolve(entry.file or Path()),
         name=entry.name,
@@ -139,8 +138,17 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
         expires=entry.expires,
         stale_after=entry.stale_after,
         manifest=config.resolve(entry.manifest) if entry.manifest else None,
-        key=sealing_key(entry.key, config.path.parent, config.state, where) if entry.key else None,
+        key=list_key(config, entry),
+        at=now(),
     )
+
+
+def list_key(config: Config, entry: HashListEntry) -> bytes | None:
+    """The key of an encrypted list (32 bytes), read now; None for a plain one. Raises ConfigError."""
+    if entry.key is None:
+        return None
+    where = f"{config.path}: list {entry.name}: key"
+    return sealing_key(entry.key, config.path.parent, config.state, where)
 
 
 def sampling(config: Config) -> Sampling:

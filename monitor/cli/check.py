@@ -10,12 +10,12 @@ import typer
 from monitor.cli.frame import ConfigOption, JsonOption, command, moment, out, print_json, read_config
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config import Config, HashListEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: ok, warning or error, with the exit code that an error asks for."""
+    """One thing that was looked at: ok, note, warning or error, with the exit code that an error asks for."""
 
     what: str
     level: str
@@ -43,7 +43,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 def _show(findings: list[Finding]) -> None:
     from rich.table import Table
 
-    colours = {"ok": "green", "warning": "yellow", "error": "red"}
+    colours = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
     table = Table(show_header=False, box=None, pad_edge=False)
     for finding in findings:
         colour = colours[finding.level]
@@ -75,8 +75,7 @@ def _local(config: "Config") -> Iterator[Finding]:
             what = f"nothing was fetched yet; run: monitor lists update {declared.exchange}"
             yield Finding(f"hash list {declared.name}", "warning", what)
             continue
-        read_list = functools.partial(prepare.read_list, config, declared)
-        yield _try(f"hash list {declared.name}", "every line is in order", read_list)
+        yield from _list(config, declared)
     if config.hash_lists:
         yield _search()
     budgets = config.telegram.budgets
@@ -115,6 +114,27 @@ def _report_log(config: "Config") -> Finding:
     if found.level == "ok" and not config.report_log.timestamps:
         return Finding("report log", "ok", f"{found.detail}; no authority time-stamps it")
     return found
+
+
+def _list(config: "Config", declared: "HashListEntry") -> Iterator[Finding]:
+    """One hash list, read whole; one whose terms have ended is not opened."""
+    from monitor import prepare
+    from monitor.cli import list_concerns
+    from monitor.errors import MonitorError
+
+    what, now = f"hash list {declared.name}", prepare.now()
+    try:
+        loaded = prepare.read_list(config, declared)
+    except MonitorError as e:
+        yield Finding(what, "error", str(e), e.exit_code)
+        return
+    said = list_concerns.of_declaration(config, declared, now)
+    if not declared.expired(now):
+        said += list_concerns.of_contents(declared, loaded)
+    if not said:
+        yield Finding(what, "ok", "every line is in order")
+    yield from (Finding(what, "warning", each) for each in said)
+    yield from (Finding(what, "note", each) for each in list_concerns.notes(loaded))
 
 
 def _try(what: str, fine: str, look: Callable[[], object]) -> Finding:

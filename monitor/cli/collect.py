@@ -106,6 +106,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """What is being collected, how far each channel is, what waits, what was flagged; how accounts fare."""
     import asyncio
 
+    from monitor.cli.list_concerns import concerns as of_lists
     from monitor.daemon import running
     from monitor.exchange_lists import concerns as of_exchanges
     from monitor.prepare import now
@@ -121,6 +122,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         *of_reports(tasks),
         *concerns(channels, sums, described, quarantined, reports, logged),
         *of_exchanges(settings, now()),
+        *of_lists(settings, now()),
     ]
     if json:
         print_json(

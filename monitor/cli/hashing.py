@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.frame import JsonOption, command, out, print_json
+from monitor.cli.frame import ConfigOption, JsonOption, OperatorOption, command, out, print_json
 
 if TYPE_CHECKING:
     from monitor.model import MediaHashes
@@ -20,15 +20,56 @@ LARGEST_FILM = 2_000_000_000
 @command
 def hash(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files of any kind.")],
+    to_list: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep the hashes on a local list, and nothing else.")
+    ] = None,
+    case_reference: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="With --to-list: your case; no name of a person.")
+    ] = None,
+    consent_reference: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="With --to-list: where the consent is kept.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="DATE", help="With --to-list: counts to the end of that day, UTC.")
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CATEGORY",
+            help="With --to-list: adult_filmed or adult_synthetic; without one nothing can be reported.",
+        ),
+    ] = None,
+    minor_shown: Annotated[
+        str | None,
+        typer.Option(metavar="yes|no", help="With --to-list: the answer to what is asked on a terminal."),
+    ] = None,
+    acting: OperatorOption = None,
+    config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """MD5, SHA-1 and SHA-256 of files; of pictures also PDQ, pHash and dHash, of films the PDQ of a frame a second.
 
     Pictures and films are decoded in a process that can do nothing else, where the system has such. A file that
     cannot be read is named on standard error, and the others are hashed all the same.
+
+    With --to-list, for a desk that victims turn to: SHA-256, PDQ and vPDQ go to a list that is kept here, with case,
+    consent and expiry; the files and their names stay where they are. Never of a person under 18.
     """
     import asyncio
 
+    if to_list is not None:
+        from monitor.cli.desk import keep
+        from monitor.cli.intake import Told
+
+        told = Told(to_list, case_reference, consent_reference, expires, category, minor_shown)
+        keep(files, told, acting, config, json)
+        return
+    if any(
+        given is not None for given in (case_reference, consent_reference, expires, category, minor_shown)
+    ):
+        from monitor.errors import InputError
+
+        raise InputError("hash: a case and what belongs to it go with --to-list NAME")
     if not asyncio.run(_all(files, json)):
         raise typer.Exit(2)
 
@@ -53,7 +94,8 @@ async def _all(files: list[Path], json: bool) -> bool:
     return readable
 
 
-async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
+async def hashed(path: Path, hasher: "Hasher") -> "tuple[int, MediaHashes | None]":
+    """A file's size in bytes and its hashes, None where it is empty. Raises OSError."""
     from monitor.errors import MediaEmpty
 
     hashing, size = hasher.start(), 0
@@ -62,9 +104,13 @@ async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
             size += len(chunk)
             await hashing.feed(chunk)
     try:
-        found = await hashing.finish()
+        return size, await hashing.finish()
     except MediaEmpty:
-        found = None
+        return size, None
+
+
+async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
+    size, found = await hashed(path, hasher)
     values = {} if found is None else {hash.algorithm.value: hash.value.hex() for hash in found.hashes}
     return {
         "file": str(path),
@@ -74,7 +120,7 @@ async def _one(path: Path, hasher: "Hasher") -> dict[str, Any]:
         **{name: values.get(name) for name in ("phash", "dhash")},
         "width": None if found is None else found.width,
         "height": None if found is None else found.height,
-        "outcome": _outcome(found),
+        "outcome": outcome(found),
         **({"vpdq": frames} if (frames := _frames(found)) else {}),
     }
 
@@ -87,7 +133,8 @@ def _frames(found: "MediaHashes | None") -> list[dict[str, Any]]:
     ]
 
 
-def _outcome(found: "MediaHashes | None") -> str:
+def outcome(found: "MediaHashes | None") -> str:
+    """What became of a file, in a word."""
     from monitor.matching import MIN_QUALITY
 
     if found is None:
@@ -101,7 +148,7 @@ def _outcome(found: "MediaHashes | None") -> str:
     return "low_quality" if found.best_quality < MIN_QUALITY else "hashed"
 
 
-_MEANING = {
+MEANING = {
     "empty": "empty: there is nothing to hash",
     "undecodable": "says that it is a picture or a film, and cannot be read as one: digests alone",
     "no_picture": "no picture and no film that is read here: digests alone",
@@ -129,8 +176,8 @@ def _show(row: dict[str, Any]) -> None:
     if frames := row.get("vpdq"):
         clear = sum(frame["quality"] >= MIN_QUALITY for frame in frames)
         table.add_row("  vpdq", f"{len(frames)} frames, {clear} of them clear enough; --json prints them")
-    if row["outcome"] in _MEANING:
-        table.add_row("  note", _MEANING[row["outcome"]])
+    if row["outcome"] in MEANING:
+        table.add_row("  note", MEANING[row["outcome"]])
     console = out()
     console.print(head, soft_wrap=True)
     console.print(table)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.desk import remove_entry
 from monitor.cli.frame import (
     ConfigOption,
     JsonOption,
@@ -17,17 +18,23 @@ from monitor.cli.frame import (
     print_json,
     read_config,
 )
+from monitor.cli.list_changes import add, encrypt, remove
+from monitor.cli.list_views import show, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from monitor.config import Config
     from monitor.exchange_schedule import Update
     from monitor.model import Hash, Match
     from monitor.store import Quarantined
 
 app = typer.Typer(
-    help="Hash lists: look hashes up, ask exchanges, entries in quarantine.", no_args_is_help=True
+    help="Hash lists: what is declared and whether it is in order, look hashes up, ask exchanges, quarantine.",
+    no_args_is_help=True,
 )
+for function in (add, show, verify, remove, encrypt, remove_entry):
+    app.command()(function)
 
 
 @app.command()
@@ -40,23 +47,31 @@ def match(
             help="Hex digits, such as monitor hash prints; pdq:… or sha256:… where the length does not tell.",
         ),
     ],
+    acting: OperatorOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Which entries of which list a hash matches, within each list's threshold; nearest first.
 
     64 digits are looked up as PDQ and as SHA-256, 16 as pHash and as dHash. Lists to be ignored are named too.
+    Where there is a store, who looked up how many hashes is an event, the hashes are not, and an operator has so many
+    an hour (matching.lookups_per_hour).
     """
+    import asyncio
+
     from monitor.matching import ListMatcher
-    from monitor.model import MediaHashes
+    from monitor.model import MediaHashes, Role
     from monitor.prepare import lists
 
     wanted = [(text, _read(text)) for text in values]
     settings = read_config(config)
+    who = operator(settings, acting, Role.REVIEWER)
     matcher = ListMatcher(lists(settings))
     actions = {entry.name: entry.action.value for entry in settings.hash_lists}
-    for text, meant in wanted:
-        found = matcher.look_up(MediaHashes(tuple(meant)))
+    looked_up = [(text, matcher.look_up(MediaHashes(tuple(meant)))) for text, meant in wanted]
+    # Before anything is shown: what is refused is not answered either.
+    asyncio.run(_noted(settings, who, [hash for _, meant in wanted for hash in meant], looked_up))
+    for text, found in looked_up:
         rows = [_facts(text, match) | {"action": actions[match.hash_list]} for match in found]
         if json:
             print_json(rows)
@@ -180,6 +195,25 @@ def _show_updates(done: "dict[str, Update]") -> None:
             aside,
         )
     out().print(table)
+
+
+async def _noted(
+    settings: "Config", who: str, hashes: "list[Hash]", found: "list[tuple[str, tuple[Match, ...]]]"
+) -> None:
+    from monitor.prepare import now
+    from monitor.store import open_store
+
+    if not settings.database.exists():
+        return
+    async with open_store(settings.database) as store:
+        await store.looked_up(
+            who,
+            [hash.algorithm for hash in hashes],
+            hashes=len(found),
+            matched=sum(bool(matches) for _, matches in found),
+            limit=settings.matching.lookups_per_hour,
+            at=now(),
+        )
 
 
 async def _held(database: "Path") -> "list[Quarantined]":

@@ -4,6 +4,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,13 +39,20 @@ class Entries:
     """The entries so far.
 
     With `wanted` those of other algorithms are passed over. `mapped` are the labels that the configuration
-    knows: of an entry with several labels, one of them is kept. `unit` is what a place counts.
+    knows: of an entry with several labels, one of them is kept. `unit` is what a place counts. `at` is the time for
+    which the file is read, as its entries may end; None for now.
     """
 
     def __init__(
-        self, path: Path, wanted: Algorithm | None, mapped: Collection[str] = (), unit: str = "line"
+        self,
+        path: Path,
+        wanted: Algorithm | None,
+        mapped: Collection[str] = (),
+        unit: str = "line",
+        at: datetime | None = None,
     ) -> None:
         self.wanted = wanted
+        self.at = at or datetime.now(UTC)
         self.withdrawn = 0
         self.label_names: dict[str, int] = {}
         self._path = path
@@ -56,6 +64,7 @@ class Entries:
         self._bad_count = 0
         self._unusable: dict[str, int] = {}
         self._withdrawn: dict[bytes, Mapping[Algorithm, int]] = {}
+        self._empty: Algorithm | None = None
 
     # -- what a format calls
 
@@ -128,6 +137,11 @@ class Entries:
             for algorithm in self._columns.keys() | self._pending.keys()
         }
 
+    def may_be_empty(self, algorithm: Algorithm) -> None:
+        """Let a file in which nothing is left be an empty list, of the algorithm that is asked for, or of this one."""
+        self._empty = self.wanted or algorithm
+        self._of(self._empty)
+
     def label(self, labels: Iterable[object]) -> str:
         """The one of several labels that is kept: one that the configuration maps, else the first; "" for none."""
         first = ""
@@ -148,7 +162,7 @@ class Entries:
     def finish(self) -> dict[Algorithm, Columns]:
         """The columns of each algorithm; the same pair of value and entry once, what was withdrawn not.
 
-        Raises HashListError if a line was bad, or none held an entry and none was withdrawn.
+        Raises HashListError if a line was bad, or none held an entry and none was withdrawn, unless it `may_be_empty`.
         """
         for algorithm in self._pending:
             self._flush(algorithm)
@@ -163,6 +177,8 @@ class Entries:
         found = {a: c for a, c in sorted(self._columns.items()) if len(c)}
         if not found and self.withdrawn and self.wanted:
             return self._columns
+        if not found and self._empty is not None:
+            return {self._empty: self._columns[self._empty]}
         if not found and not self.withdrawn:
             aside = ", ".join(f"{count} {kind}" for kind, count in self.kept_aside.items())
             raise HashListError(

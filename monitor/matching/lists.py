@@ -126,6 +126,7 @@ def load_lists(
     stale_after: int | None = None,
     manifest: Path | None = None,
     key: bytes | None = None,
+    at: datetime | None = None,
 ) -> tuple[HashList, ...]:
     """Read a list's file: a HashList for each algorithm in it, or for the one that is asked for, by name.
 
@@ -138,7 +139,7 @@ def load_lists(
     `limits` are max_distance in bits and min_quality 0–100 by algorithm; None takes the default. `categories`
     says what a label means. `stale_after` is in days after the file's time; None takes the format's default.
     `manifest` is a file as `sha256sum` writes it, which must name this one. `key` (32 bytes) opens a file that
-    `encrypt_list` wrote.
+    `encrypt_list` wrote. `at` is the time for which it is read, where entries have an end of their own; None is now.
 
     Raises HashListError: the file is open to others or is not the manifest's, a line is bad (the first ones
     are named by number, and what is in them never), or the terms do not permit to detect.
@@ -148,7 +149,7 @@ def load_lists(
     with open_list(path, key) as file:
         if file.encrypted and not how.streamed:
             raise HashListError(f"{path}: a list of format {format} is read in place and cannot be encrypted")
-        entries = Entries(file.path, algorithm, meanings, how.unit)
+        entries = Entries(file.path, algorithm, meanings, how.unit, at)
         how.read(file, entries)
         digest = file.sha256()
         if manifest is not None:

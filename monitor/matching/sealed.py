@@ -42,7 +42,7 @@ def encrypt_list(path_in: Path | str, path_out: Path | str, key: bytes) -> None:
             descriptor = os.open(path_out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 with open(descriptor, "wb") as sealed:
-                    for part in _sealed(plain, key):
+                    for part in encrypted(plain, key):
                         sealed.write(part)
                     sealed.flush()
                     os.fsync(descriptor)
@@ -76,7 +76,8 @@ def decrypted(path: Path | str, file: BinaryIO, key: bytes) -> Iterator[bytes]:
         chunk, counter = following, counter + 1
 
 
-def _sealed(plain: BinaryIO, key: bytes) -> Iterator[bytes]:
+def encrypted(plain: BinaryIO, key: bytes) -> Iterator[bytes]:
+    """The container's bytes, in parts, for a plain text. `key` is 32 bytes."""
     salt = secrets.token_bytes(_SALT_BYTES)
     cipher = _cipher(key, salt)
     yield MAGIC + salt

@@ -40,13 +40,13 @@ def loaded(conn: Connection, salt: Salt, version: ListVersion, at: datetime) -> 
     if last and last.sha256 == version.sha256 and all(last._mapping[k] == v for k, v in values.items()):
         return
     conn.execute(insert(hash_lists).values(sha256=version.sha256, loaded_at=at, **values))
-    since = {
-        key: _since(getattr(last, key) if last else None, getattr(version, key))
+    counted = {
+        key: since(getattr(last, key) if last else None, getattr(version, key))
         for key in ("added", "withdrawn")
     }
-    events.append(conn, salt, EventType.LIST_LOADED, values | since | {"sha256": version.sha256.hex()}, at)
+    events.append(conn, salt, EventType.LIST_LOADED, values | counted | {"sha256": version.sha256.hex()}, at)
 
 
-def _since(before: int | None, ever: int | None) -> int | None:
+def since(before: int | None, ever: int | None) -> int | None:
     """How many since the last version; all of them when the count began anew."""
     return ever if before is None or ever is None or ever < before else ever - before

@@ -478,6 +478,17 @@ hash_lists = _table(
     exactly("sha256", 32),
 )
 
+# What each operator has looked up within the last hour.
+lookups = _table(
+    "lookups",
+    Column("operator", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("count", Int, nullable=False),
+    PrimaryKeyConstraint("operator", "at"),
+    word("operator"),
+    keyed=True,
+)
+
 events = _table(
     "events",
     Column("seq", Int, primary_key=True, autoincrement=False),

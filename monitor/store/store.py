@@ -15,6 +15,7 @@ from monitor import __version__
 from monitor.model import (
     AccountReason,
     AccountState,
+    Algorithm,
     Approval,
     Batch,
     Channel,
@@ -51,6 +52,7 @@ from monitor.store import (
     events,
     ledger,
     lists,
+    lookups,
     media,
     messages,
     migrate,
@@ -294,6 +296,24 @@ class SqlStore:
         that is not on record, NotAuthorized for a channel that is not collected.
         """
         return await self._write(rescans.request, self._salt, operator, since, until, hash_list, username, at)
+
+    async def looked_up(
+        self,
+        operator: str,
+        algorithms: Sequence[Algorithm],
+        *,
+        hashes: int,
+        matched: int,
+        limit: int,
+        at: datetime,
+    ) -> None:
+        """Note that an operator looked up so many hashes, of which so many matched, with an event.
+
+        Raises InputError, and notes nothing, when that is more than `limit` within the hour.
+        """
+        await self._write(
+            lookups.looked_up, self._salt, operator, algorithms, hashes, matched, limit=limit, at=at
+        )
 
     async def run(
         self, work: Callable[Concatenate[Connection, Salt, P], T], *args: P.args, **kwargs: P.kwargs

@@ -98,8 +98,7 @@ def test_one_algorithm_can_be_asked_for(tmp_path: Path, format: str) -> None:
         assert rows(loaded(path, format, algorithm=algorithm)) == {algorithm: known.holds[algorithm]}
     if known.withdrawn:
         # Perhaps all of them were: what was in force before must end.
-        (empty,) = loaded(path, format, algorithm=Algorithm.DHASH)
-        assert len(empty) == 0
+        assert not any(map(len, loaded(path, format, algorithm=Algorithm.DHASH)))
     else:
         assert str(path) in refusal(path, format, algorithm=Algorithm.DHASH)
 
@@ -246,9 +245,10 @@ def test_a_damaged_file_is_a_list_or_an_error(tmp_path: Path, format: str, data:
     except HashListError as e:
         assert str(path) in str(e)
     else:
-        assert all(len(found) for found in lists)
+        # A list that is kept here may be empty.
+        assert format == "local" or all(len(found) for found in lists)
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(HashListError, match=r"the format must be one of csv, misp, ncmec,"):
+    with pytest.raises(HashListError, match=r"the format must be one of csv, local, misp, ncmec,"):
         load_lists(tmp_path / "x", name="a", format="../csv", action=ListAction.FLAG, terms=TERMS)

@@ -16,7 +16,9 @@ from monitor.model import (
     Budget,
     Category,
     ChatKind,
+    ListAction,
     OperatorDetails,
+    Provenance,
     Purpose,
     ReportingPolicy,
     Route,
@@ -90,6 +92,19 @@ def test_a_list_is_a_file_or_what_a_declared_exchange_gives() -> None:
     assert "not declared" in refusal(lists.format("exchange: x"))
     assert "either file or exchange" in refusal(exchange + lists.format("exchange: x, file: f"))
     assert "either file or exchange" in refusal(exchange + lists.format("action: flag"))
+
+
+def test_a_local_list_is_for_review_and_knows_no_exchange() -> None:
+    terms = "terms: {{licensor: L, reference: R, permitted_uses: [detect]}}"
+    lists = f"hash_lists: [{{{{name: a, format: local, {{}}, {terms}}}}}]"
+    (declared,) = parse(lists.format("file: f"), PATH).hash_lists
+    assert (declared.action, declared.provenance) == (ListAction.REVIEW, Provenance.OWN)
+    assert declared.labels["adult_synthetic"] is Category.ADULT_SYNTHETIC
+    (flagging,) = parse(lists.format("file: f, action: flag"), PATH).hash_lists
+    assert flagging.action is ListAction.FLAG
+    exchange = EXCHANGE.format("kind: tat, username: us, password: {env: P}, url: 'http://127.0.0.1:8000'")
+    assert "nothing to do with an exchange" in refusal(exchange + lists.format("exchange: x"))
+    assert "what victims handed in" in refusal(lists.format("file: f, action: ignore"))
 
 
 def test_an_unknown_key_is_named_with_its_line() -> None:

@@ -84,7 +84,35 @@ def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("old")
     path.chmod(0o640)
-    write(path, "new")
+    write(path, "new", before="old")
     assert (path.read_text(), path.stat().st_mode & 0o777, list(tmp_path.iterdir())) == ("new", 0o640, [path])
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "missing" / "config.yaml", "new")
+        write(tmp_path / "missing" / "config.yaml", "new", before="")
+
+
+def test_a_comment_beside_the_key_stays() -> None:
+    text = "hash_lists: []   # none yet\nmedia: {}\n"
+    after = add_list(text, ENTRY)
+    assert after.startswith("hash_lists:   # none yet\n  - name: new\n")
+    assert remove_list(after, "new") == "hash_lists: []   # none yet\nmedia: {}\n"
+
+
+def test_comments_between_the_key_and_the_last_entry_stay() -> None:
+    text = "hash_lists:\n  # the first\n  - {name: a, file: a.csv}\nmedia: {}\n"
+    assert remove_list(text, "a") == "hash_lists: []\n  # the first\nmedia: {}\n"
+
+
+def test_a_file_that_somebody_changed_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("theirs")
+    with pytest.raises(InputError, match="was changed meanwhile"):
+        write(path, "ours", before="old")
+    assert path.read_text() == "theirs"
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "real.yaml", tmp_path / "config.yaml"
+    path.write_text("old")
+    link.symlink_to(path)
+    write(link, "new", before="old")
+    assert (link.is_symlink(), path.read_text()) == (True, "new")

@@ -156,6 +156,15 @@ def upgrade() -> None:
         keyed=True,
     )
     table(
+        "lookups",
+        sa.Column("operator", Text, nullable=False),
+        sa.Column("at", Int, nullable=False),
+        sa.Column("count", Int, nullable=False),
+        sa.PrimaryKeyConstraint("operator", "at"),
+        word("operator"),
+        keyed=True,
+    )
+    table(
         "events",
         sa.Column("seq", Int, nullable=False, autoincrement=False),
         sa.Column("at", Int, nullable=False),
