@@ -18,6 +18,7 @@ import yaml
 
 from monitor import daemon
 from monitor.config import Config, load
+from monitor.demo_report import Reported, report_one
 from monitor.errors import FatalError, InputError
 from monitor.matching import film_of, hash_image
 from monitor.model import ChannelState, Role
@@ -63,6 +64,12 @@ class Summary:
     found: int
     false_flags: int
     exports: list[str]
+    case: int
+    reported_in_app: int
+    notice: str
+    bundle: str
+    checkpoint: str
+    key: str
     seconds: float
 
 
@@ -102,7 +109,8 @@ async def demo(out: Path, *, serve: bool, say: Say, stop: asyncio.Event) -> Summ
         collecting = asyncio.create_task(daemon.run(config, running), name="daemon")
         try:
             await _lively(collecting, config, cluster, shown, say)
-            summary = await _summary(config, cluster, shown, started)
+            reported = await report_one(config, out, say)
+            summary = await _summary(config, cluster, shown, reported, started)
             (out / "summary.json").write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
             if serve:
                 say(f"serving until Ctrl-C; try: monitor status --config {config.path}")
@@ -123,15 +131,15 @@ def _configure(out: Path, cluster: Cluster, shown: Showcase) -> Config:
     lists = out / "lists"
     lists.mkdir(mode=0o700)
     pictures = [(entry, hash_image(data).pdq.hex()) for entry, data in shown.pictures.items()]
-    _private(lists / "pictures.csv", _csv("pdq", pictures))
+    _private(lists / "pictures.csv", _csv("pdq", pictures, "synthetic"))
     films = [
         (entry, frame.pdq.hex()) for entry, data in shown.films.items() for frame in film_of(data).frames
     ]
-    _private(lists / "films.csv", _csv("vpdq", films))
+    _private(lists / "films.csv", _csv("vpdq", films, "synthetic"))
     import hashlib
 
     files = [(entry, hashlib.sha256(data).hexdigest()) for entry, data in shown.files.items()]
-    _private(lists / "files.csv", _csv("sha256", files))
+    _private(lists / "files.csv", _csv("sha256", files, "filmed"))
     path = out / "config.yaml"
     text = yaml.safe_dump(_settings(cluster, shown), sort_keys=False, allow_unicode=True)
     _private(path, "# Written by monitor demo. Every other command can be tried on it.\n" + text)
@@ -163,28 +171,39 @@ def _settings(cluster: Cluster, shown: Showcase) -> dict[str, object]:
             entry["id"] = shown.moved_from
         channels.append(entry)
     terms = {"licensor": "Demo", "reference": "DEMO-LIST", "permitted_uses": ["detect", "report"]}
+    listed = {"terms": terms, "labels": {"synthetic": "adult_synthetic", "filmed": "adult_filmed"}}
+    menu = ["Illegal adult content", "Non-consensual sexual imagery"]
     return {
         "state_dir": "./state",
         "operator": "demo",
+        "operator_details": {
+            "organisation": "Demo Institute",
+            "address": "1 Example Street",
+            "contact_name": "Demo Operator",
+            "email": "reports@demo.example",
+            "phone": "+82 2 0000 0000",
+        },
+        # In earnest a decision can be undone for a minute, and nothing is sent before.
+        "reporting": {"undo_seconds": 0},
         "pseudonym_key": {"file": "./pseudonym.key"},
         "report_log": {"origin": "demo.example/monitor", "key": {"file": "./log.key"}},
         "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "./api_hash"}}],
         "telegram": {
             "server": {"dc": 1, "host": cluster.host, "port": cluster.port(1), "public_key": "dc.pem"},
+            "report_menu": {"adult_synthetic": menu, "adult_filmed": menu},
         },
         "channels": channels,
         "hash_lists": [
-            {"name": "demo-pictures", "file": "lists/pictures.csv", "algorithm": "pdq", "terms": terms},
-            {"name": "demo-films", "file": "lists/films.csv", "algorithm": "vpdq", "terms": terms},
-            {"name": "demo-files", "file": "lists/files.csv", "algorithm": "sha256", "terms": terms},
+            {"name": "demo-pictures", "file": "lists/pictures.csv", "algorithm": "pdq", **listed},
+            {"name": "demo-films", "file": "lists/films.csv", "algorithm": "vpdq", **listed},
+            {"name": "demo-files", "file": "lists/files.csv", "algorithm": "sha256", **listed},
         ],
     }
 
 
-def _csv(algorithm: str, rows: list[tuple[str, str]]) -> str:
-    return "".join(
-        f"{value},{entry}\n" for value, entry in [(algorithm, "entry"), *((v, e) for e, v in rows)]
-    )
+def _csv(algorithm: str, rows: list[tuple[str, str]], label: str) -> str:
+    lines = [f"{algorithm},entry,label", *(f"{value},{entry},{label}" for entry, value in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _private(path: Path, text: str) -> None:
@@ -252,7 +271,9 @@ async def _chatter(collecting: "asyncio.Task[None]", shown: Showcase, stop: asyn
         await _pause(collecting, 1.0)
 
 
-async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: float) -> Summary:
+async def _summary(
+    config: Config, cluster: Cluster, shown: Showcase, reported: Reported, started: float
+) -> Summary:
     exports = config.path.parent / "exports"
     exports.mkdir(mode=0o700)
     written, names = [], EntryNames(pseudonym_key(config))
@@ -300,5 +321,11 @@ async def _summary(config: Config, cluster: Cluster, shown: Showcase, started: f
         found=len(shown.planted & flagged),
         false_flags=len(flagged - shown.planted),
         exports=written,
+        case=reported.case,
+        reported_in_app=len(shown.world.reported),
+        notice=reported.notice,
+        bundle=reported.bundle,
+        checkpoint=reported.checkpoint,
+        key=reported.key,
         seconds=round(time.monotonic() - started, 1),
     )

@@ -62,9 +62,16 @@ def _show(summary: "Summary", place: Path) -> None:
         "matches", f"{summary.found} found of {summary.planted} planted, {summary.false_flags} false flags"
     )
     table.add_row("exports", f"{len(summary.exports)} files in {place / 'exports'}")
+    table.add_row(
+        "case",
+        f"{summary.case}: its match was accepted; {summary.reported_in_app} sightings reported in the app",
+    )
+    table.add_row("notice", summary.notice)
+    table.add_row("bundle", summary.bundle)
     table.add_row("took", f"{summary.seconds:.1f} s")
     console = out()
     console.print()
     console.print(table)
     console.print()
     console.print(f"try: monitor status --config {place / 'config.yaml'}", soft_wrap=True)
+    console.print(f"     monitor log verify {summary.bundle}", soft_wrap=True)

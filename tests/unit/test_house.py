@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "proving": EVERYTHING,
     "rotating": EVERYTHING,
     "demo": EVERYTHING,
+    "demo_report": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": {"cli"},
     "__init__": set(),
