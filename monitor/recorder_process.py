@@ -9,6 +9,7 @@ has found everything in order and the daemon has said that it is this pair's tur
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -23,13 +24,18 @@ from monitor.cord import Cord
 from monitor.errors import MonitorError, StoreBusy
 from monitor.ports import Progress
 from monitor.proving import keep_up, signer
+from monitor.reporting.aftermath import take_due
 from monitor.reportlog import Signer
-from monitor.store import Reader, open_store
+from monitor.store import Reader, SqlStore, open_store
 from monitor.streams import finish
 from monitor.wire import Notices, Pipe, greeting, serve
 
+log = logging.getLogger("monitor.recorder")
+
 ERRAND_LOOK = 0.5
 """Seconds between two looks at whether a person wants something done."""
+DUE_LOOK = 60.0
+"""Seconds between two looks at what falls due in cases."""
 
 
 def main(arguments: list[str]) -> int:
@@ -71,6 +77,7 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
     async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
         stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
         looking = asyncio.create_task(_pass_errands_on(store.reader, pipe), name="errands")
+        calendar = asyncio.create_task(_take_due(config, store), name="due")
         ended = asyncio.Event()
         keeping = None
         if key is not None:
@@ -82,6 +89,7 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
         finally:
             stopping.cancel()
             looking.cancel()
+            calendar.cancel()
             ended.set()
             if keeping is not None:
                 await keeping
@@ -103,6 +111,16 @@ async def _pass_errands_on(reader: Reader, pipe: Pipe) -> None:
             if await reader.errands_due(datetime.now(UTC)):
                 await pipe.send((0, "errand", None))
         await asyncio.sleep(ERRAND_LOOK)
+
+
+async def _take_due(config: Config, store: SqlStore) -> None:
+    """What falls due in cases by itself: holds and negative entries that end, corrections, escalations."""
+    while True:
+        await asyncio.sleep(DUE_LOOK)
+        try:
+            await take_due(store, config.reporting.value(), datetime.now(UTC))
+        except MonitorError as e:
+            log.error("what is due in cases waits: %s", e)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -21,6 +22,10 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         timeout=110,
         check=False,
     )
+
+
+def config(shown: Path) -> tuple[str, str]:
+    return ("--config", str(shown / "config.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,35 @@ def test_everything_planted_is_found_and_nothing_else(shown: Path) -> None:
     # Of photos that resemble nothing a small size is all that is fetched.
     assert summary["bytes_in_full"] >= 5 * summary["bytes_fetched"]
     assert all(Path(path).is_file() for path in summary["exports"])
+
+
+def test_a_match_is_accepted_reported_and_handed_over_with_its_proof(shown: Path, tmp_path: Path) -> None:
+    summary = json.loads((shown / "summary.json").read_text())
+    (case,) = [
+        c for c in lines(run("cases", "list", "--json", *config(shown)).stdout) if c["state"] == "accepted"
+    ]
+    assert case["case_id"] == summary["case"]
+    assert summary["reported_in_app"] == case["sightings"]  # as the test data centre has it
+    reports = lines(run("report", "list", "--json", *config(shown)).stdout)
+    assert {(r["route"], r["state"]) for r in reports} == {
+        ("telegram", "sent"),
+        ("kr_review_body", "approved"),
+    }
+    notice = Path(summary["notice"]).read_text()
+    assert "No person here has viewed" in notice and notice.count("https://t.me/") >= case["sightings"]
+    bundle = Path(summary["bundle"])
+    fine = run("log", "verify", str(bundle), "--since", summary["checkpoint"], "--key", summary["key"])
+    assert (fine.returncode, fine.stderr) == (0, "")
+    (tmp_path / "verify.py").write_bytes(zipfile.ZipFile(bundle).read("verify.py"))
+    tampered = tmp_path / "tampered.zip"
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 3] ^= 1
+    tampered.write_bytes(data)
+    alone = [sys.executable, "-I", str(tmp_path / "verify.py")]
+    assert subprocess.run([*alone, str(bundle)], capture_output=True, timeout=60).returncode == 0
+    assert subprocess.run([*alone, str(tampered)], capture_output=True, timeout=60).returncode == 4
+    assert run("log", "verify", str(tampered)).returncode == 4
+    assert run("log", "verify", *config(shown)).returncode == 0
 
 
 def test_no_marker_word_is_on_the_disk(shown: Path) -> None:
@@ -76,23 +110,22 @@ def test_the_search_finds_what_is_there(shown: Path, tmp_path: Path) -> None:
 
 
 def test_every_other_command_can_be_tried_on_it(shown: Path, tmp_path: Path) -> None:
-    config = ("--config", str(shown / "config.yaml"))
-    (status,) = lines(run("status", "--json", *config).stdout)
+    (status,) = lines(run("status", "--json", *config(shown)).stdout)
     assert status["flags"] == 20
     assert status["media_pending"] == 0
     assert not status["running"]
-    channels = lines(run("channels", "list", "--json", *config).stdout)
+    channels = lines(run("channels", "list", "--json", *config(shown)).stdout)
     assert {c["state"] for c in channels} == {"collecting", "refused"}
     out = tmp_path / "flags.jsonl"
-    done = run("export", "flags", "--format", "jsonl", "--out", str(out), *config)
+    done = run("export", "flags", "--format", "jsonl", "--out", str(out), *config(shown))
     assert done.returncode == 0, done.stderr
     rows = lines(out.read_text())
     assert len(rows) == 20
     assert not {"channel_id", "username", "message_id", "media_id", "link"} & set(rows[0])
-    refused = run("export", "flags", "--out", str(out), "--with-addresses", *config)
+    refused = run("export", "flags", "--out", str(out), "--with-addresses", *config(shown))
     assert refused.returncode == 2
     assert "--purpose" in refused.stderr
-    checked = run("check", "--json", *config)
+    checked = run("check", "--json", *config(shown))
     assert checked.returncode == 3  # the demo's data centre is gone; all else is in order
     assert [f["what"] for f in lines(checked.stdout) if f["level"] == "error"] == ["connection main"]
 
