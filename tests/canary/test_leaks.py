@@ -98,7 +98,9 @@ async def test_a_row_in_a_further_table_or_column_is_against_the_schema(tmp_path
     with sqlite3.connect(path) as db:
         db.execute("ALTER TABLE messages ADD COLUMN note TEXT")
         db.execute("PRAGMA ignore_check_constraints = ON")
-        db.execute("INSERT INTO cases (hash_list, entry, opened_at) VALUES ('two words', 'e', 1)")
+        db.execute(
+            "INSERT INTO cases (hash_list, entry, opened_at, state) VALUES ('two words', 'e', 1, 'open')"
+        )
     db.close()
     found = {hit.encoding for hit in await cells(path, tmp_path)}
     assert found == {"structure", "rule"}

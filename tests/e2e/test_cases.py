@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from monitor.model import Category, EntryStanding
-from monitor.store import open_store
+from monitor.model import Category, EntryStanding, Role
+from monitor.store import open_store, operators
 from tests.contract.making import START, batch, declared, hash_list, later, matched, message, picture, profile
 from tests.e2e.site import Site, lines
 from tests.unit.reporting.desk import CHILD, EXACT, NEAR, UNMAPPED
@@ -17,8 +17,10 @@ PURPOSE = "comparing links with the mail of the hotline"
 
 
 async def fill(database: Path) -> None:
-    """Five cases: a child's, an exact one seen twice, a near one, one without a category, another exact one."""
+    """Three people who may do everything. Five cases: a child's, an exact one seen twice, a near one, one without a category, another exact one."""
     async with open_store(database) as store:
+        for name in ("anna", "bert", "cara"):
+            await store.run(operators.add, name, Role, operator="anna", at=START)
         await store.declare([declared()], START)
         await store.joined("example_one", profile(), "main", START)
         await store.list_loaded(hash_list(), START)

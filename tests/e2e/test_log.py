@@ -104,7 +104,7 @@ def test_what_an_interrupted_writer_left_is_removed_and_said(place: Site) -> Non
 def test_another_key_takes_over_and_both_say_so(place: Site) -> None:
     (place.folder / "kept").write_text(place.monitor("log", "checkpoint").stdout)
     [facts] = lines(place.monitor("log", "verify", "--json").stdout)
-    done = place.monitor("log", "rotate-key", "--keep", "old.key", "--as", "admin-1")
+    done = place.monitor("log", "rotate-key", "--keep", "old.key")
     assert done.returncode == 0, done.stderr
     assert (place.folder / "old.key").read_text() == "ab" * 32
     assert stat.S_IMODE((place.folder / "log.key").stat().st_mode) == 0o600

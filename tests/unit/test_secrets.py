@@ -124,7 +124,9 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
             found += names(inner, f"{path} {name}")
         return found
 
-    taken = names(get_command(app))
+    # The name of a list, and whether hashes are wanted.
+    harmless = {"hash_list", "with_hashes"}
+    taken = [name for name in names(get_command(app)) if name.split()[-1] not in harmless]
     assert len(taken) > 10
     for name in taken:
         last = name.split()[-1]

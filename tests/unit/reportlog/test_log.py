@@ -202,6 +202,7 @@ async def test_events_that_were_changed_are_found(tmp_path: Path, change: str, w
         await with_flags(store)
         checkpoint = await project(store.reader.leaves, log, SIGNER)
         assert checkpoint is not None
+        await execute(store, "DELETE FROM case_events")
         await execute(store, change)
         async with aclosing(store.reader.leaves()) as rows:
             with pytest.raises(VerificationError, match=wrong):
