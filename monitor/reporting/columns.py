@@ -155,7 +155,8 @@ FLAGS = (
     _time("posted_at", "when the message was posted"),
     _text(
         "state",
-        "of the case: open, accepted, not_relied_on, second_opinion; suppressed while its entry is on the negative list",
+        "of the case: open, accepted, not_relied_on, second_opinion; suppressed while its entry is on the negative"
+        " list",
     ),
     _boolean("screened", "whether a smaller rendition than the original decided"),
     _integer(
@@ -215,9 +216,7 @@ REPORTS = (
     _text("route", "the way it takes: telegram, telegram_mail, dsa, hotline and so on"),
     _text("recipient", "the recipient's id in the register"),
     _text("category", "as what it was reported"),
-    _text(
-        "state", "prepared, approved, sent, handed_over, failed, acknowledged, outcome or superseded"
-    ),
+    _text("state", "prepared, approved, sent, handed_over, failed, acknowledged, outcome or superseded"),
     _time("prepared_at", "when it was prepared"),
     _time("approved_at", "when somebody approved it"),
     _time("sent_at", "when it was sent or handed over"),

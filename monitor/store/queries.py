@@ -172,9 +172,7 @@ RANKED = select(flag_matches, _best_first.label("rank")).subquery()
 _name = (
     select(func.min(channels.c.username)).where(channels.c.channel_id == flags.c.channel_id).scalar_subquery()
 )
-_flag_state = case(
-    (select(negative_list.c.negative_id).where(NEGATIVE).exists(), SUPPRESSED), else_=STATE
-)
+_flag_state = case((select(negative_list.c.negative_id).where(NEGATIVE).exists(), SUPPRESSED), else_=STATE)
 FLAGS = Source(
     {
         **flags.c,
