@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.config import Config
 from monitor.errors import ConfigError, InputError, MonitorError
+from monitor.reporting.bundle import LogAccess
 from monitor.reportlog import Checkpoint, Signer, VerifierKey, locked, project, tidy
 from monitor.reportlog.verifying import Verified, verify_events, verify_log
 from monitor.store import Reader, open_reader
@@ -40,6 +41,19 @@ def required_signer(config: Config) -> Signer:
             "add its origin and key (docs/report-log.md)"
         )
     return found
+
+
+def log_access(config: Config) -> LogAccess:
+    """The report log as bundles are made of it. Raises ConfigError when there is none, or its
+    authorities' certificates cannot be read."""
+    from monitor.reportlog.stamps import authority_name, certificates
+
+    key, authorities = required_signer(config), {}
+    for one in config.report_log.timestamps if config.report_log is not None else ():
+        path = config.resolve(one.certificates)
+        certificates(path)  # says what is wrong with the file
+        authorities[authority_name(one.url)] = path.read_bytes()
+    return LogAccess(config.log, key, authorities)
 
 
 async def brought_up(config: Config) -> Checkpoint | None:

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -23,22 +23,39 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.reporting.entries import HashValues
-    from monitor.reporting.exports import Exported
+    from monitor.reporting.bundle_export import BundledExport
+    from monitor.reporting.entries import EntryNames, HashValues
+    from monitor.reporting.exports import Exported, Progress
     from monitor.store import Filters
+
+    class _Common(TypedDict):
+        """What both kinds of export are told."""
+
+        at: datetime
+        with_addresses: bool
+        with_hashes: bool
+        filters: Filters
+        names: EntryNames
+        values: HashValues | None
+        progress: Progress | None
 
 
 @command
 def export(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="flags, cases, messages, channels, log or observations."),
+        typer.Argument(
+            metavar="WHAT", help="flags, cases, reports, messages, channels, log or observations."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file to write.")],
     kind: Annotated[
         str,
         typer.Option(
-            "--format", metavar="F", help="csv, jsonl, parquet or xlsx; of flags also stix or misp."
+            "--format",
+            metavar="F",
+            help="csv, jsonl, parquet or xlsx; of flags also stix or misp; bundle of all but messages, channels,"
+            " observations.",
         ),
     ] = "csv",
     since: Annotated[
@@ -59,7 +76,11 @@ def export(
         str | None, typer.Option("--category", metavar="NAME", help="Only what the lists class so.")
     ] = None,
     state: Annotated[
-        str | None, typer.Option("--state", metavar="NAME", help="Only cases, or channels, in this state.")
+        str | None,
+        typer.Option("--state", metavar="NAME", help="Only cases, reports or channels in this state."),
+    ] = None,
+    case: Annotated[
+        list[int] | None, typer.Option("--case", metavar="N", help="Only this case; may be repeated.")
     ] = None,
     with_addresses: Annotated[
         bool, typer.Option("--with-addresses", help="Add what leads to flagged messages; needs a purpose.")
@@ -69,7 +90,11 @@ def export(
         typer.Option("--with-hashes", help="Add the hashes that the lists have; needs a purpose."),
     ] = False,
     purpose: Annotated[
-        str | None, typer.Option("--purpose", metavar="TEXT", help="What addresses or hashes are for.")
+        str | None,
+        typer.Option("--purpose", metavar="TEXT", help="What addresses, hashes or a bundle are for."),
+    ] = None,
+    recipient: Annotated[
+        str | None, typer.Option("--recipient", metavar="WHO", help="Of a bundle: to whom it is handed.")
     ] = None,
     encrypt_to: Annotated[
         str | None, typer.Option("--encrypt-to", metavar="KEY", help="A recipient's public key, age1….")
@@ -78,47 +103,84 @@ def export(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write rows to a file. Addresses and hashes of flagged items are left out unless asked for with a purpose."""
+    """Write rows to a file. Addresses and hashes of flagged items are left out unless asked for with a purpose.
+
+    A bundle also has the events that the rows rest on, proofs of them, a custody sheet and a verifier.
+    """
     import asyncio
     import sys
 
     from monitor.bars import history_bars
+    from monitor.errors import InputError
     from monitor.model import Role
     from monitor.prepare import now, pseudonym_key
+    from monitor.proving import log_access
+    from monitor.reporting.bundle import Handover
+    from monitor.reporting.bundle_export import BundledExport, export_bundle
     from monitor.reporting.entries import EntryNames
     from monitor.reporting.exports import export as write
     from monitor.store import open_store
 
     settings = read_config(config)
-    filters = _filters(since, until, channel or [], list_name, category, state)
-    who = operator(settings, acting, Role.EXPORTER if with_addresses or with_hashes else Role.VIEWER)
+    filters = _filters(since, until, channel or [], list_name, category, state, case or [])
+    bundle = kind == "bundle"
+    if not bundle and recipient is not None:
+        raise InputError("--recipient: is said of a bundle; add --format bundle, or leave it out")
+    if bundle and encrypt_to is not None:
+        raise InputError(
+            "--encrypt-to: not for a bundle; make it, then encrypt it: age -r KEY -o OUT.age OUT"
+        )
+    takes_out = with_addresses or with_hashes or bundle
+    who = operator(settings, acting, Role.EXPORTER if takes_out else Role.VIEWER)
     database = existing_store(settings)
     names = EntryNames(pseudonym_key(settings))
 
-    async def written(report: "Callable[[str, int, int], None]") -> "Exported":
+    log = log_access(settings) if bundle else None
+
+    async def written(report: "Callable[[str, int, int], None]") -> "Exported | BundledExport":
         async with open_store(database) as store:
             values = _values(settings, await store.reader.entries()) if with_hashes else None
+            common: _Common = {
+                "at": now(),
+                "with_addresses": with_addresses,
+                "with_hashes": with_hashes,
+                "filters": filters,
+                "names": names,
+                "values": values,
+                # Counting rows beforehand takes a while, and is for a bar alone.
+                "progress": functools.partial(report, what) if sys.stderr.isatty() else None,
+            }
+            if log is not None:
+                handover = Handover(who, recipient or "", purpose or "")
+                return await export_bundle(store, database, log, what, out, handover, **common)
             return await write(
                 *(store, database, what, kind, out),
                 operator=who,
-                at=now(),
-                with_addresses=with_addresses,
-                with_hashes=with_hashes,
                 purpose=purpose,
-                filters=filters,
-                names=names,
-                values=values,
                 encrypt_to=encrypt_to,
-                # Counting rows beforehand takes a while, and is for a bar alone.
-                progress=functools.partial(report, what) if sys.stderr.isatty() else None,
+                **common,
             )
 
     with history_bars() as bar:
         done = asyncio.run(written(bar))
-    if json:
+    if isinstance(done, BundledExport):
+        _show_bundle(out, done, json)
+    elif json:
         print_json([{"out": str(out)} | asdict(done)])
     else:
         typer.echo(f"{done.rows:,} rows in {out}, SHA-256 {done.sha256}")
+
+
+def _show_bundle(out: Path, done: "BundledExport", json: bool) -> None:
+    made = done.bundle
+    told = {"sha256": made.sha256, "export": made.seq, "opened": made.opened, "erased": made.erased}
+    if json:
+        print_json([{"out": str(out), "rows": done.rows} | told | {"key": made.key}])
+        return
+    typer.echo(f"{done.rows:,} rows and {made.opened:,} events in {out}, SHA-256 {made.sha256}")
+    if made.erased:
+        typer.echo(f"{made.erased:,} events could not be opened: they were erased")
+    typer.echo(f"signed by {made.key}; to verify it: monitor log verify {out}")
 
 
 def _filters(
@@ -128,6 +190,7 @@ def _filters(
     hash_list: str | None,
     category: str | None,
     state: str | None,
+    cases: list[int],
 ) -> "Filters":
     from monitor.errors import InputError
     from monitor.model import Category
@@ -146,6 +209,7 @@ def _filters(
         hash_list,
         None if category is None else Category(category),
         state,
+        tuple(cases),
     )
 
 

@@ -39,6 +39,7 @@ from monitor.reportlog.leaf import canonical
 from monitor.reportlog.proof import SUFFIX
 from monitor.reportlog.stamps import kept
 from monitor.store import SqlStore
+from monitor.store.events import LONGEST_DECLARED
 
 Content = bytes | Path
 PLACES = ("data/", "schema/")
@@ -62,6 +63,14 @@ class Handover:
     operator: str
     recipient: str
     purpose: str
+
+    def check(self) -> None:
+        """Raises InputError unless recipient and purpose are said, in no more words than an event takes."""
+        for what, words in (("recipient", self.recipient), ("purpose", self.purpose)):
+            if not words.strip():
+                raise InputError(f"a bundle names its {what}; say it with --{what}")
+            if len(words) > LONGEST_DECLARED:
+                raise InputError(f"--{what}: takes {LONGEST_DECLARED:,} characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +97,19 @@ async def write_bundle(
     opened: Iterable[int],
     at: datetime,
     facts: Mapping[str, Scalar] | None = None,
+    marking: str | None = None,
 ) -> Bundle:
     """Write a bundle of these files ("data/…", "schema/…": paths, or bytes) and open these events in it.
 
-    `facts` are added to the export's event (what, rows, addresses …). The file (0600) appears whole, verified, after
-    its event is durable, or not at all. Raises InputError, and what the log raises.
+    `facts` are added to the export's event (what, rows, addresses …); `marking` says on the custody sheet what must
+    not go further. The file (0600) appears whole, verified, after its event is durable, or not at all. Raises
+    InputError, and what the log raises.
     """
     for name in files:
         if not NAME.fullmatch(name) or not name.startswith(PLACES):
             raise ValueError(f"a bundle has no place for {name}")
-    for what, words in (("recipient", handover.recipient), ("purpose", handover.purpose)):
-        if not words.strip():
-            raise InputError(f"a bundle names its {what}; say it with --{what}")
-    with tempfile.TemporaryDirectory(dir=_folder(path), prefix=f".{path.name}.") as parts:
+    handover.check()
+    with tempfile.TemporaryDirectory(dir=folder_of(path), prefix=f".{path.name}.") as parts:
         openings = Path(parts) / OPENINGS
         seqs, erased = await _open(store, openings, opened)
         contents: dict[str, Content] = {
@@ -109,7 +118,7 @@ async def write_bundle(
             VERIFIER: verifier(),
             **_stamped(log),
         }
-        contents |= _custody(contents, handover, log, at, len(seqs), erased)
+        contents |= _custody(contents, handover, log, at, len(seqs), erased, marking)
         manifest = await asyncio.to_thread(_manifest, contents)
         body: dict[str, Scalar] = {
             "what": "bundle",
@@ -183,6 +192,7 @@ def _custody(
     at: datetime,
     opened: int,
     erased: int,
+    marking: str | None,
 ) -> dict[str, Content]:
     """Who handed what to whom, for programs and for people."""
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -195,6 +205,7 @@ def _custody(
         "key": str(log.signer.key),
         "key_fingerprint": log.signer.key.fingerprint,
         "log": log.signer.name,
+        "marking": marking,
         "operator": handover.operator,
         "purpose": handover.purpose,
         "recipient": handover.recipient,
@@ -205,6 +216,7 @@ def _custody(
     sheet = [
         "CHAIN OF CUSTODY",
         "",
+        *((marking.upper(), "") if marking else ()),
         f"Handed over by   {handover.operator}",
         f"To               {handover.recipient}",
         f"For              {handover.purpose}",
@@ -274,7 +286,8 @@ def _write(
     return digest
 
 
-def _folder(path: Path) -> Path:
+def folder_of(path: Path) -> Path:
+    """Where a bundle is written, its parts before it. Raises InputError when there is no such folder."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InputError(f"{path}: cannot be written: no such folder; create it first")

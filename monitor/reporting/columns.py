@@ -153,7 +153,11 @@ FLAGS = (
     ),
     _text("media_kind", "photo, video, document and so on"),
     _time("posted_at", "when the message was posted"),
-    _text("state", "state of the case: open until decisions can be recorded"),
+    _text(
+        "state",
+        "of the case: open, accepted, not_relied_on, second_opinion; suppressed while its entry is on the negative"
+        " list",
+    ),
     _boolean("screened", "whether a smaller rendition than the original decided"),
     _integer(
         "error_bound", "bits that its distance may be off then, as measured; empty when the original decided"
@@ -190,7 +194,7 @@ CASES = (
     _text("hash_list", "the list"),
     _text("entry", "the entry"),
     _time("opened_at", "when its first match was found"),
-    _text("state", "open until decisions can be recorded"),
+    _text("state", "open, accepted, not_relied_on or second_opinion"),
     _integer("flags", "how many flags it has"),
     _integer("channels", "in how many channels"),
     _time("first_sighting_at", "when the first of its flags was raised"),
@@ -200,6 +204,26 @@ CASES = (
         "since when its flags are held back, as it matched too much; absent when they are not",
     ),
     ENTRY_HMAC,
+    _text("category", "what the list classes the entry as by now; absent where nothing says"),
+    _text("assigned_to", "the operator whose case it is"),
+    _time("held_until", "until when nothing may be sent, as somebody asked; may be past"),
+    _time("withdrawn_at", "since when its list holds the entry no more"),
+)
+
+REPORTS = (
+    _integer("report_id", "one report to one recipient"),
+    _integer("case_id", "the case that it reports"),
+    _text("route", "the way it takes: telegram, telegram_mail, dsa, hotline and so on"),
+    _text("recipient", "the recipient's id in the register"),
+    _text("category", "as what it was reported"),
+    _text("state", "prepared, approved, sent, handed_over, failed, acknowledged, outcome or superseded"),
+    _time("prepared_at", "when it was prepared"),
+    _time("approved_at", "when somebody approved it"),
+    _time("sent_at", "when it was sent or handed over"),
+    _text("outcome", "actioned, already_gone, not_illegal, duplicate, needs_more or no_answer"),
+    _integer("items", "how many sightings it covers"),
+    _time("correction_since", "since when it has to be corrected; absent when it has not, or was"),
+    _time("escalated_at", "when its items had been visible for too long"),
 )
 
 CHANNELS = (

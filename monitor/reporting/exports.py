@@ -1,11 +1,12 @@
 """Exports: rows of the store as a file, and an event that says who took what, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from monitor.errors import InputError
 from monitor.model import EventType
@@ -22,6 +23,8 @@ ALL = Filters()
 """No filter."""
 Progress = Callable[[int, int], None]
 """Told how many rows are written, of how many."""
+Seen = Callable[[Mapping[str, Sequence[Any]]], None]
+"""Told of some rows at a time: columns of the store by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted: flags, cases, messages, channels, log or observations, in one of the formats.
+    """What is wanted: flags, cases, reports, messages, channels, log or observations, in one of the formats.
 
     Addresses and hashes need a purpose. `values` are those of the hash lists, for `hashes`; `names` names entries.
     """
@@ -70,7 +73,7 @@ class Order:
         if self.what not in SHEETS:
             raise InputError(f"export {self.what}: not known; choose one of {', '.join(SHEETS)}")
         if self.kind not in FORMATS:
-            raise InputError(f"format {self.kind}: not known; choose one of {', '.join(FORMATS)}")
+            raise InputError(f"format {self.kind}: not known; choose one of {', '.join(FORMATS)}, bundle")
         form = FORMATS[self.kind]
         if form.only and self.what not in form.only:
             raise InputError(
@@ -87,7 +90,7 @@ class Order:
         if len(self.purpose or "") > LONGEST_DECLARED:
             raise InputError(f"--purpose: takes {LONGEST_DECLARED:,} characters")
         if len(str(self.filters)) > LONGEST_DECLARED:
-            raise InputError("--channel: too many for the record of one export; make several")
+            raise InputError("--channel, --case: too many for the record of one export; make several")
         return form, columns
 
 
@@ -156,22 +159,46 @@ async def write(
 ) -> int:
     """Write the rows of an order to `out`, without an event; returns how many they are.
 
+    Raises InputError.
+    """
+    return await write_all(database, order, {order.kind: out}, at, progress)
+
+
+async def write_all(
+    database: str | PathLike[str],
+    order: Order,
+    outs: Mapping[str, Out],
+    at: datetime,
+    progress: Progress | None = None,
+    seen: Seen | None = None,
+) -> int:
+    """Write the same rows in several formats, each to its own; without an event. `seen` is told of all that is written.
+
     For what puts several exports into one file and one event. Raises InputError.
     """
-    form, columns = order.checked()
-    columns += tuple(column for column in form.beside if column not in columns)
+    forms = {kind: replace(order, kind=kind).checked()[0] for kind in outs}
+    _, columns = order.checked()
+    for form in forms.values():
+        columns += tuple(column for column in form.beside if column not in columns)
     known = Known(order.names, order.values, order.marking)
     names = tuple(dict.fromkeys(name for column in columns for name in column.sources))
-    writer = form.open(out, Head(order.what, columns, at, order.marking, order.names))
+    head = Head(order.what, columns, at, order.marking, order.names)
+    writers = [forms[kind].open(out, head) for kind, out in outs.items()]
+    size = min(form.rows for form in forms.values())
     rows = 0
     async with open_reader(database) as reader:
         total = 0 if progress is None else await reader.count(order.what, order.filters)
-        async with aclosing(reader.pages(order.what, names, order.filters, form.rows)) as pages:
+        async with aclosing(reader.pages(order.what, names, order.filters, size)) as pages:
             async for page in pages:
                 stored = dict(zip(names, zip(*page, strict=True), strict=True))
-                writer.write([column.cells(stored, known, len(page)) for column in columns])
+                cells = [column.cells(stored, known, len(page)) for column in columns]
+                for writer in writers:
+                    writer.write(cells)
+                if seen is not None:
+                    seen(stored)
                 rows += len(page)
                 if progress is not None:
                     progress(rows, total)
-    writer.finish()
+    for writer in writers:
+        writer.finish()
     return rows

@@ -44,6 +44,7 @@ SHEETS: Mapping[str, Sheet] = {
         more=(columns.ENTRY_HMAC,),
     ),
     "cases": Sheet(columns.CASES),
+    "reports": Sheet(columns.REPORTS),
     "messages": Sheet(columns.MESSAGES, addressed=columns.MESSAGES_WITH_ADDRESSES),
     "channels": Sheet(columns.CHANNELS),
     "log": Sheet(columns.LOG, addresses=columns.LOG_BODIES),

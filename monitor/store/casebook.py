@@ -1,5 +1,6 @@
 """Finding cases: what a list of them shows, the most pressing first."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,12 +10,14 @@ from monitor.model import Algorithm, CaseState, Category, ListAction
 from monitor.store.case_state import NEGATIVE, STATE
 from monitor.store.columns import Time
 from monitor.store.schema import (
+    case_events,
     cases,
     flag_matches,
     flags,
     hash_lists,
     messages,
     negative_list,
+    report_items,
 )
 
 
@@ -139,6 +142,30 @@ def list_cases(
         )
         for row in conn.execute(query, {"now": at})
     ]
+
+
+def event_numbers(conn: Connection, cases_wanted: Iterable[int]) -> list[int]:
+    """The sequence numbers of all events of these cases, in order."""
+    found: set[int] = set()
+    for some in _some(cases_wanted):
+        query = select(case_events.c.seq).where(case_events.c.case_id.in_(some))
+        found.update(conn.execute(query).scalars())
+    return sorted(found)
+
+
+def covered(conn: Connection, reports_wanted: Iterable[int]) -> set[int]:
+    """The flags that these reports cover."""
+    found: set[int] = set()
+    for some in _some(reports_wanted):
+        query = select(report_items.c.flag_id).where(report_items.c.report_id.in_(some))
+        found.update(conn.execute(query).scalars())
+    return found
+
+
+def _some(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """As many at a time as one statement takes."""
+    ordered = sorted(set(numbers))
+    yield from (ordered[at : at + 1_000] for at in range(0, len(ordered), 1_000))
 
 
 def case_numbers(conn: Connection, hash_list: str, entries: list[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ OPTIONS = {
     "hash_list": "--list",
     "category": "--category",
     "state": "--state",
+    "cases": "--case",
 }
 """What each filter is called on the command line."""
 
@@ -25,7 +26,7 @@ OPTIONS = {
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Rows from `since` to `until` (both included) by their own time, of any of these channels (usernames, in any
-    case), of one list, category, state. None and () take all."""
+    case), of one list, category, state, of any of these cases. None and () take all."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -33,6 +34,7 @@ class Filters:
     hash_list: str | None = None
     category: Category | None = None
     state: str | None = None
+    cases: tuple[int, ...] = ()
 
     def given(self) -> Iterator[tuple[str, Any]]:
         """The filters that are set, by name."""
@@ -49,7 +51,7 @@ class Filters:
 def _spelled(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def on_record(conn: Connection, filters: Filters) -> None:
@@ -58,6 +60,9 @@ def on_record(conn: Connection, filters: Filters) -> None:
         found = select(channels.c.username).where(func.lower(channels.c.username) == username.lower())
         if not conn.execute(found).first():
             raise InputError(f"--channel {username}: is not on record; monitor channels list shows what is")
+    for number in filters.cases:
+        if not conn.execute(select(cases.c.case_id).where(cases.c.case_id == number)).first():
+            raise InputError(f"--case {number}: there is none; monitor cases list shows what there is")
     if filters.hash_list is not None:
         known = select(hash_lists.c.name).union(select(cases.c.hash_list))
         names = sorted(conn.execute(known).scalars())

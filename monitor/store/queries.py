@@ -19,13 +19,22 @@ from sqlalchemy import (
 from sqlalchemy import union_all as both
 
 from monitor.errors import InputError
-from monitor.model import Algorithm, CaseState, ChannelState, EventType, MediaOutcome
-from monitor.store.case_state import STATE
+from monitor.model import (
+    Algorithm,
+    CaseState,
+    Category,
+    ChannelState,
+    EventType,
+    MediaOutcome,
+    ReportState,
+)
+from monitor.store.case_state import NEGATIVE, STATE
 from monitor.store.columns import Int, Time
 from monitor.store.engine import body_field
 from monitor.store.filters import OPTIONS, Filters
 from monitor.store.schema import (
     authorizations,
+    case_events,
     cases,
     channels,
     events,
@@ -33,6 +42,9 @@ from monitor.store.schema import (
     flags,
     media,
     messages,
+    negative_list,
+    report_items,
+    reports,
     restrictions,
 )
 
@@ -102,6 +114,20 @@ def _equal(column: ColumnElement[Any]) -> Condition:
     return lambda value: column == value
 
 
+def _among(column: ColumnElement[Any]) -> Condition:
+    return lambda values: column.in_(values)
+
+
+SUPPRESSED = "suppressed"
+"""State of a flag whose entry is on the negative list."""
+_CLASS = func.coalesce(cases.c.category, Category.UNKNOWN.value)
+_OF_CASES: Mapping[str, Condition] = {
+    "hash_list": _equal(cases.c.hash_list),
+    "category": _equal(_CLASS),
+    "cases": _among(cases.c.case_id),
+}
+
+
 # -- messages
 
 _hidden = (
@@ -146,6 +172,7 @@ RANKED = select(flag_matches, _best_first.label("rank")).subquery()
 _name = (
     select(func.min(channels.c.username)).where(channels.c.channel_id == flags.c.channel_id).scalar_subquery()
 )
+_flag_state = case((select(negative_list.c.negative_id).where(NEGATIVE).exists(), SUPPRESSED), else_=STATE)
 FLAGS = Source(
     {
         **flags.c,
@@ -153,7 +180,7 @@ FLAGS = Source(
         "hash_list": cases.c.hash_list,
         "entry": cases.c.entry,
         "opened_at": cases.c.opened_at,
-        "state": STATE,
+        "state": _flag_state,
         "screened": RANKED.c.error_bound.is_not(None),
         "posted_at": messages.c.posted_at,
         "username": _name,
@@ -168,10 +195,10 @@ FLAGS = Source(
     {
         **_between(flags.c.raised_at),
         "channels": _of_channels(flags.c.channel_id),
-        "hash_list": _equal(cases.c.hash_list),
-        "state": _equal(STATE),
+        **_OF_CASES,
+        "state": _equal(_flag_state),
     },
-    tuple(CaseState),
+    (*CaseState, SUPPRESSED),
     (RANKED.c.rank == 1,),
 )
 """The best match of each flag in each case, by flag and case, with the message's address."""
@@ -211,12 +238,58 @@ CASES = Source(
     {
         **_between(cases.c.opened_at),
         "channels": _seen_in,
-        "hash_list": _equal(cases.c.hash_list),
+        **_OF_CASES,
         "state": _equal(STATE),
     },
     tuple(CaseState),
 )
 """Every case, with how many flags it has in how many channels; what is in quarantine may have none."""
+
+# -- reports
+
+
+def _told(kind: EventType) -> Select[Any]:
+    """Events of that type about the report, the last one first."""
+    return (
+        select(events.c.seq)
+        .join(case_events, case_events.c.seq == events.c.seq)
+        .where(
+            case_events.c.case_id == reports.c.case_id,
+            events.c.type == kind.value,
+            body_field(events.c.body, "report_id", Int) == reports.c.report_id,
+        )
+        .order_by(events.c.seq.desc())
+        .limit(1)
+        .correlate(reports)
+    )
+
+
+_outcome = body_field(events.c.body, "outcome")
+_items = (
+    select(func.count())
+    .select_from(report_items)
+    .where(report_items.c.report_id == reports.c.report_id)
+    .scalar_subquery()
+)
+REPORTS = Source(
+    {
+        **reports.c,
+        "approved_at": _told(EventType.REPORT_APPROVED).with_only_columns(events.c.at).scalar_subquery(),
+        "outcome": _told(EventType.REPORT_OUTCOME).with_only_columns(_outcome).scalar_subquery(),
+        "items": _items,
+    },
+    reports.join(cases, cases.c.case_id == reports.c.case_id),
+    (reports.c.report_id,),
+    {
+        **_between(reports.c.prepared_at),
+        **_OF_CASES,
+        # As it was reported, and as the row says: the list may class the entry otherwise by now.
+        "category": _equal(reports.c.category),
+        "state": _equal(reports.c.state),
+    },
+    tuple(ReportState),
+)
+"""Every report, by number; when it was approved and what came of it are in its events alone."""
 
 # -- channels
 
@@ -269,6 +342,7 @@ OBSERVATIONS = Source(
 SOURCES: Mapping[str, Source] = {
     "flags": FLAGS,
     "cases": CASES,
+    "reports": REPORTS,
     "messages": MESSAGES,
     "channels": CHANNELS,
     "log": LOG,

@@ -3,10 +3,12 @@
 import asyncio
 import csv
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -31,6 +33,7 @@ from tests.contract.making import (
 )
 from tests.e2e.site import Site, lines
 
+HANDOVER = ["--recipient", "Police, cyber bureau", "--purpose", "request 2026-17"]
 TERMS = {"licensor": "Partner A", "reference": "DSA-12", "permitted_uses": ["detect", "report"]}
 
 
@@ -40,9 +43,12 @@ def site(tmp_path: Path) -> Site:
     made = Site(tmp_path)
     (tmp_path / "md5.csv").write_text(f"{'ab' * 16},e1\n{'cd' * 16},e2\n")
     (tmp_path / "md5.csv").chmod(0o600)
+    (tmp_path / "log.key").write_text("07" * 32)
+    (tmp_path / "log.key").chmod(0o600)
     (tmp_path / "pdq.csv").write_text(f"{'0f' * 32},p1\n")
     made.write(
         state_dir="state",
+        report_log={"origin": "example.org/monitor", "key": {"file": "log.key"}},
         hash_lists=[
             {"name": "partner-a", "file": "md5.csv", "algorithm": "md5", "terms": TERMS},
             {"name": "partner-b", "file": "pdq.csv", "algorithm": "pdq", "terms": TERMS},
@@ -73,7 +79,7 @@ def ok(done: "subprocess.CompletedProcess[str]") -> str:
 FORMATS = {"flags": ("csv", "jsonl", "parquet", "xlsx", "stix", "misp")}
 
 
-@pytest.mark.parametrize("what", ["flags", "cases", "messages", "channels", "log", "observations"])
+@pytest.mark.parametrize("what", ["flags", "cases", "reports", "messages", "channels", "log", "observations"])
 def test_everything_comes_in_every_format_it_fits(site: Site, what: str) -> None:
     for kind in FORMATS.get(what, ("csv", "jsonl", "parquet", "xlsx")):
         (told,) = lines(ok(export(site, what, "--format", kind, "--json", out=f"out.{kind}")))
@@ -112,7 +118,9 @@ def test_filters_narrow_what_is_written(site: Site) -> None:
         ("flags", ["--format", "xml"], "format xml: not known; choose one of csv"),
         ("messages", ["--format", "stix"], "format stix: holds flags alone"),
         ("messages", ["--list", "partner-a"], "--list: does not apply to messages"),
-        ("flags", ["--category", "child"], "--category: does not apply to flags"),
+        ("messages", ["--category", "child"], "--category: does not apply to messages"),
+        ("messages", ["--case", "1"], "--case: does not apply to messages"),
+        ("flags", ["--case", "7"], "--case 7: there is none"),
         ("flags", ["--category", "odd"], "--category odd: not known; choose one of child"),
         ("flags", ["--since", "yesterday"], "--since: is not a date"),
         ("flags", ["--since", "2026-11-02", "--until", "2026-11-01"], "--until: lies before --since"),
@@ -121,6 +129,15 @@ def test_filters_narrow_what_is_written(site: Site) -> None:
         ("flags", ["--with-hashes"], "--with-hashes: needs a purpose"),
         ("cases", ["--with-hashes", "--purpose", "x"], "export cases: has no hashes"),
         ("flags", ["--encrypt-to", "age1x"], "--encrypt-to: is no public key of age"),
+        ("flags", ["--recipient", "Police"], "--recipient: is said of a bundle"),
+        ("messages", ["--format", "bundle", *HANDOVER], "format bundle: holds flags, cases, reports, log"),
+        ("cases", ["--format", "bundle", "--purpose", "x"], "a bundle names its recipient"),
+        ("cases", ["--format", "bundle", "--recipient", "x"], "a bundle names its purpose"),
+        (
+            "cases",
+            ["--format", "bundle", *HANDOVER, "--encrypt-to", "age1x"],
+            "--encrypt-to: not for a bundle",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line_and_no_file(site: Site, what: str, options: list[str], says: str) -> None:
@@ -129,6 +146,46 @@ def test_what_cannot_be_is_one_line_and_no_file(site: Site, what: str, options: 
     assert done.stderr.startswith(f"monitor: {says}")
     assert len(done.stderr.splitlines()) == 1
     assert not (site.folder / "out").exists()
+
+
+def test_a_bundle_is_verified_by_ours_and_by_the_verifier_in_it(site: Site) -> None:
+    options = ["--format", "bundle", *HANDOVER, "--case", "1"]
+    (told,) = lines(ok(export(site, "flags", *options, "--with-addresses", "--json", out="b.zip")))
+    path = site.folder / "b.zip"
+    assert (told["rows"], told["opened"], told["erased"]) == (1, 1, 0)
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    (verified,) = lines(ok(site.monitor("log", "verify", str(path), "--key", told["key"], "--json")))
+    assert (verified["what"], verified["opened"], verified["export"]) == ("bundle", 1, told["export"])
+    assert (verified["handed_to"], verified["purpose"]) == ("Police, cyber bureau", "request 2026-17")
+    with zipfile.ZipFile(path) as archive:
+        (site.folder / "verify.py").write_bytes(archive.read("verify.py"))
+        (row,) = csv.DictReader(io.StringIO(archive.read("data/flags.csv").decode(), newline=""))
+        (event,) = lines(archive.read("openings.jsonl").decode())
+    assert (row["case_id"], int(row["channel_id"])) == ("1", event["body"]["channel_id"])
+    command = [sys.executable, "-I", "verify.py", "b.zip"]
+    alone = subprocess.run(command, cwd=site.folder, capture_output=True, text=True)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    path.write_bytes(path.read_bytes().replace(b"Police", b"Polite", 1))
+    alone = subprocess.run(command, cwd=site.folder, capture_output=True, text=True)
+    assert (alone.returncode, site.monitor("log", "verify", str(path)).returncode) == (4, 4)
+
+
+def test_a_bundle_needs_a_report_log(site: Site) -> None:
+    del site.settings["report_log"]
+    site.write()
+    done = export(site, "cases", "--format", "bundle", *HANDOVER)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "report_log: is not there" in done.stderr
+
+
+def test_a_bundle_is_taken_out_by_an_exporter(site: Site) -> None:
+    site.write(operator="root")
+    for name, role in (("root", "admin"), ("vera", "viewer"), ("emil", "exporter")):
+        ok(site.monitor("operators", "add", name, "--role", role, "--as", "root"))
+    options = ["--format", "bundle", *HANDOVER]
+    assert export(site, "cases", *options, "--as", "vera").returncode == 5
+    shown = ok(export(site, "cases", *options, "--as", "emil", out="b.zip"))
+    assert shown.startswith("1 rows and 0 events in ") and "to verify it: monitor log verify" in shown
 
 
 def test_hashes_are_those_of_the_list(site: Site) -> None:

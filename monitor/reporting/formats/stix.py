@@ -174,12 +174,19 @@ class StixWriter:
         )
 
     def _add_sighting(self, row: Mapping[str, Value], indicator: str, observed: str | None) -> None:
+        hash_list = str(row["hash_list"])
+        # The same sighting with addresses or hashes is a later version of it (STIX 2.1, 3.6), the fuller the later, so
+        # that an export without them does not take them away again where it is read after it.
+        told = ("link" in row) * 2 + ("hash" in row)
         match = {name: row[name] for name in _MATCH if row[name] is not None}
         self._add(
-            *("sighting", self._id("sighting", int(row["flag_id"] or 0), indicator, observed or "")),
-            **self._made(row["raised_at"]),
+            *("sighting", self._id("sighting", int(row["flag_id"] or 0), hash_list, str(row["entry"]))),
+            **(
+                self._made(row["raised_at"])
+                | {"modified": _spelled(int(row["raised_at"] or 0) + told * 1_000)}
+            ),
             object_marking_refs=self._marks,
-            description=_VIEWED.format(row["hash_list"]),
+            description=_VIEWED.format(hash_list),
             first_seen=_spelled(row["posted_at"]),
             count=1,
             sighting_of_ref=indicator,

@@ -172,6 +172,23 @@ async def test_ids_are_the_same_in_each_export_and_no_other_operators(
     assert {identifier.partition("--")[0] for identifier in ours & theirs} == {"marking-definition", "url"}
 
 
+async def test_a_sighting_is_one_with_or_without_addresses_and_the_fuller_is_the_later(
+    store_with_a_near_match: SqlStore, database: Path
+) -> None:
+    seen = [
+        {item["id"]: item["modified"] for item in of(bundle, "sighting")}
+        for bundle in [
+            await taken(store_with_a_near_match, database, "stix", **CHOICES[choice])
+            for choice in ("plain", "hashes", "addresses", "both")
+        ]
+    ]
+    assert len({frozenset(sightings) for sightings in seen}) == 1
+    assert len(seen[0]) == 3
+    for identifier in seen[0]:
+        versions = [sightings[identifier] for sightings in seen]
+        assert versions == sorted(set(versions))
+
+
 async def test_an_object_is_the_same_in_a_longer_export(store: SqlStore, database: Path) -> None:
     before = {item["id"]: item for item in (await taken(store, database, "stix"))["objects"]}
     await store.examined(matched(52, PDQ, at=later(90)))

@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "hash_list": "partner-a",
     "category": Category.CHILD,
     "state": "open",
+    "cases": (1,),
 }
 
 
@@ -102,6 +103,19 @@ async def test_a_flag_with_several_entries_has_a_row_for_each(store: SqlStore, d
     assert [row["flag_id"] for row in await rows(store, database, "flags", hash_list="partner-b")] == [3]
 
 
+async def test_a_case_and_a_category(store: SqlStore, database: Path) -> None:
+    child = replace(PDQ, hash_list="partner-b", entry="b1", category=Category.CHILD)
+    await store.examined(matched(52, PDQ, child, at=later(90)))
+    for what, flags in (("flags", [3]), ("cases", None)):
+        for filters in ({"category": Category.CHILD}, {"cases": (2,)}):
+            found = await rows(store, database, what, **filters)
+            assert {row["case_id"] for row in found} == {2}
+            assert flags is None or [row["flag_id"] for row in found] == flags
+    # What nothing is said of is of unknown category.
+    assert {row["case_id"] for row in await rows(store, database, "flags", category=Category.UNKNOWN)} == {1}
+    assert {row["category"] for row in await rows(store, database, "cases")} == {None, "child"}
+
+
 # -- what cannot be
 
 
@@ -110,10 +124,9 @@ async def test_a_flag_with_several_entries_has_a_row_for_each(store: SqlStore, d
 async def test_a_filter_applies_or_is_refused_and_never_passed_over(
     store: SqlStore, database: Path, what: str, name: str
 ) -> None:
-    if name == "state" and what == "channels":
-        given: Any = "refused"
-    else:
-        given = GIVEN[name]
+    given: Any = GIVEN[name]
+    if name == "state":
+        given = {"channels": "refused", "reports": "sent"}.get(what, given)
     if name in SOURCES[what].filters:
         await rows(store, database, what, **{name: given})
     else:
@@ -129,6 +142,7 @@ async def test_a_filter_applies_or_is_refused_and_never_passed_over(
         ("flags", {"hash_list": "partner-z"}, "there is partner-a"),
         ("flags", {"state": "shut"}, "choose one of open, accepted"),
         ("channels", {"state": "open"}, "choose one of declared"),
+        ("flags", {"cases": (1, 77)}, "--case 77: there is none"),
     ],
 )
 async def test_what_is_mistyped_is_named(
