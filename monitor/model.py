@@ -1117,7 +1117,13 @@ class EventType(enum.StrEnum):
     CORRECTION_OPENED = "correction_opened"
     CORRECTION_DONE = "correction_done"
     ESCALATION_OPENED = "escalation_opened"
+    # One item of a report in the app.
+    ITEM_REPORTED = "item_reported"
+    ITEM_NOT_REPORTED = "item_not_reported"
 
+
+AUTOMATIC = "monitor"
+"""Who acted, where nobody did: what falls due by itself."""
 
 Scalar = str | int | bool | None
 

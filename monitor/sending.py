@@ -23,6 +23,7 @@ from monitor.model import (
 from monitor.pair import any_of
 from monitor.prepare import credentials, endpoint, now
 from monitor.store import SqlStore, open_store
+from monitor.store.errands import Check
 from monitor.telegram.client import connect
 from monitor.telegram.errands import Errands
 from monitor.telegram.politeness import Politeness
@@ -38,7 +39,8 @@ class Wanted:
     """One message to report, through the account that collects its channel.
 
     `path` are the texts to choose in the menu, from its top. `comment` is None where a person is to be asked whether
-    there is one, empty for none. `explanation` says why it is reported again, where it was before.
+    there is one, empty for none. `explanation` says why it is reported again, where it was before. `may_leave`
+    is asked about the case of report `report_id`, in the request's transaction, and raises when it may not.
     """
 
     channel_id: ChannelId
@@ -49,6 +51,7 @@ class Wanted:
     comment: str | None = ""
     explanation: str | None = None
     report_id: int | None = None
+    may_leave: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ async def report_in_app(
             operator=wanted.operator,
             explanation=wanted.explanation,
             report_id=wanted.report_id,
+            may_leave=wanted.may_leave,
             at=now(),
         )
         work = _Work(config, store, number, wanted.operator, stop, ask)

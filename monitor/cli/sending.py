@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.asking import asking
+from monitor.cli.casework import ReportArgument
 from monitor.cli.frame import (
     ConfigOption,
     JsonOption,
@@ -21,89 +22,83 @@ from monitor.cli.frame import (
 from monitor.cli.report import app as app
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from monitor.config import Config
     from monitor.errors import MonitorError
-    from monitor.model import Channel, ChannelId, InAppReport
+    from monitor.model import Channel, InAppReport
+    from monitor.report_items import Sent
 
 
 @app.command()
 @command
 def send(
-    channel: Annotated[str, typer.Option("--channel", metavar="USERNAME", help="The channel.")],
-    message: Annotated[int, typer.Option("--message", metavar="ID", help="The flagged message in it.")],
-    approved_by: Annotated[
-        str | None, typer.Option("--approved-by", metavar="NAME", help="Who approved that it is sent.")
-    ] = None,
+    report: ReportArgument,
     route: Annotated[
         str, typer.Option("--route", metavar="ROUTE", help="telegram: in the app.")
     ] = "telegram",
     choose: Annotated[
         list[str] | None,
         typer.Option(
-            "--choose", metavar="TEXT", help="A text of the menu, from its top; once for each choice."
+            "--choose",
+            metavar="TEXT",
+            help="A text of the menu, from its top; once for each choice. Else telegram.report_menu chooses.",
         ),
-    ] = None,
-    category: Annotated[
-        str | None,
-        typer.Option(metavar="C", help="Choose what telegram.report_menu names for this category instead."),
     ] = None,
     comment: Annotated[
         str | None, typer.Option("--comment", metavar="TEXT", help="What goes with it, where the menu asks.")
     ] = None,
     again: Annotated[
         str | None,
-        typer.Option("--again", metavar="REASON", help="Why it is reported again, if it was before."),
+        typer.Option(
+            "--again", metavar="REASON", help="Why what was reported, or may have been, is once more."
+        ),
     ] = None,
     acting: OperatorOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Report one flagged message through the platform's own menu.
+    """Send an approved report through the platform's own menu: each of its items, one after the other.
 
-    On a terminal the menu is shown, and asks. A choice may be the last one: what has no further menu is sent at once.
-    With a running daemon it is sent through that; else by this command itself. Ctrl-C only ends the waiting.
+    On a terminal the menu is shown, and asks, for the first item. A choice may be the last one: what has no further
+    menu is sent at once. With a running daemon it is sent through that; else by this command itself. Ctrl-C only ends
+    the waiting. What has arrived is not sent again: once more, the command takes up what is missing.
     """
     import asyncio
 
     from monitor.daemon import running, stop_on_signals
     from monitor.errors import InputError
-    from monitor.model import IDENTIFIER, Approval, MessageId, Role
-    from monitor.prepare import now
-    from monitor.sending import Wanted, report_in_app
+    from monitor.model import Role
+    from monitor.report_items import Words, send_report
 
     settings = read_config(config)
     who = operator(settings, acting, Role.REVIEWER)
     if route != "telegram":
         raise InputError(f"--route {route}: this command sends in the app; its route is telegram")
-    if approved_by is None or not IDENTIFIER.fullmatch(approved_by):
-        raise InputError("--approved-by: nothing is sent before a person approved it; say who did")
+    existing_store(settings)
     asks = sys.stdin.isatty() and sys.stderr.isatty()
-    wanted = Wanted(
-        _channel(asyncio.run(_channels(existing_store(settings))), channel),
-        MessageId(message),
-        Approval(approved_by, now()),
-        who,
-        _path(settings, choose or [], category),
-        "" if comment is None and not asks else comment,
-        again,
-    )
+    words = Words(tuple(choose or ()), "" if comment is None and not asks else comment, again)
 
-    async def sent(wanted: Wanted) -> "InAppReport":
+    async def sent() -> "Sent":
         stop = asyncio.Event()
         stop_on_signals(stop)
-        return await report_in_app(settings, wanted, stop, asking(stop) if asks else None)
+        return await send_report(settings, report, who, words, stop, asking(stop) if asks else None)
 
-    report = asyncio.run(sent(wanted))
+    done = asyncio.run(sent())
     if json:
-        print_json([_facts(report)])
-    wrong = _wrong(report, served=running(settings.state))
-    if wrong is not None:
-        raise wrong
+        print_json([_facts(item) for item in done.items])
+    served = running(settings.state)
+    wrong = [error for item in done.items if (error := _wrong(item, served=served)) is not None]
     if not json:
-        typer.echo(_said(report))
+        for item in done.items:
+            if _wrong(item, served=served) is None:
+                typer.echo(_said(item))
+    if wrong:
+        raise wrong[0]
+    if not json:
+        typer.echo(
+            f"report {report}: "
+            + ("sent" if done.complete else f"not all sent; then: monitor report send {report}")
+        )
 
 
 @app.command()
@@ -158,7 +153,7 @@ def note(
 ) -> None:
     """Take note of a report in the app that failed or may not have arrived, and leave it at that.
 
-    One that has not left yet is taken back. To send it once more: monitor report send … --again REASON.
+    One that has not left yet is taken back. To send it once more: monitor report send REPORT --again REASON.
     """
     import asyncio
 
@@ -192,32 +187,6 @@ async def _reports(database: "Path", *, troubled: bool) -> "list[InAppReport]":
 
     async with open_reader(database) as reader:
         return await reader.in_app_reports(troubled=troubled)
-
-
-def _channel(channels: "list[Channel]", username: str) -> "ChannelId":
-    from monitor.errors import InputError
-
-    name = username.removeprefix("@").lower()
-    for channel in channels:
-        if channel.username.lower() == name and channel.profile is not None:
-            return channel.profile.channel_id
-    raise InputError(f"{username}: is not on record; monitor channels list shows what is")
-
-
-def _path(config: "Config", choose: "Sequence[str]", category: str | None) -> tuple[str, ...]:
-    from monitor.errors import InputError
-    from monitor.model import Category
-
-    if category is None:
-        return tuple(choose)
-    if choose:
-        raise InputError("--category: names the choices itself; leave out either it or --choose")
-    if category not in set(Category):
-        raise InputError(f"--category {category}: not known; choose one of {', '.join(Category)}")
-    path = config.telegram.report_menu.get(Category(category))
-    if path is None:
-        raise InputError(f"{config.path}: telegram.report_menu: names no choices for {category}")
-    return path
 
 
 def _said(report: "InAppReport") -> str:

@@ -45,10 +45,10 @@ async def act(store: SqlStore, case_id: int, rule: Rule, at: datetime) -> Case:
     """Have a rule act on a case in one transaction; the case as it stands then. Raises what the rule raises."""
 
     def asked(record: CaseRecord) -> Sequence[Step]:
-        return rule(Case(record, fold(record.events, at)))
+        return rule(taken_up(record, at))
 
     record = await store.act(case_id, asked, standing, at)
-    return Case(record, fold(record.events, at))
+    return taken_up(record, at)
 
 
 async def act_on_report(
@@ -62,6 +62,11 @@ async def act_on_report(
 async def look(reader: Reader, case_id: int, at: datetime) -> Case:
     """A case as it stands. Raises InputError when there is none of that number."""
     record = await reader.run(read, case_id)
+    return taken_up(record, at)
+
+
+def taken_up(record: CaseRecord, at: datetime) -> Case:
+    """A case of which this is on record, as it stands at `at`."""
     return Case(record, fold(record.events, at))
 
 
@@ -76,7 +81,11 @@ def standing(events: Sequence[Event]) -> Standing:
         negative_until=facts.negative_until,
         reports={
             report.report_id: ReportStanding(
-                report.state, report.sent_at, report.correction_since, report.escalated_at
+                report.state,
+                facts.sendable(report),
+                report.sent_at,
+                report.correction_since,
+                report.escalated_at,
             )
             for report in facts.reports.values()
         },

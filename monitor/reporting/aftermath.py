@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.model import EventType, ReportingPolicy, ReportOutcome
+from monitor.model import AUTOMATIC, EventType, ReportingPolicy, ReportOutcome
 from monitor.reporting import holds, negatives
 from monitor.reporting.acting import Case, act, look, step
-from monitor.reporting.casefacts import AUTOMATIC, Report
+from monitor.reporting.casefacts import Report
 from monitor.reporting.decisions import corrections
 from monitor.store import SqlStore
 from monitor.store.cases import Step, falling_due

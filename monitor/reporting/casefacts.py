@@ -7,8 +7,8 @@ from datetime import datetime
 
 from monitor.model import CaseState, Category, ReportOutcome, ReportState, Route
 
-AUTOMATIC = "monitor"
-"""Who acted, where nobody did: what falls due by itself."""
+SENDABLE = (ReportState.APPROVED, ReportState.FAILED)
+"""States of a report that is to be sent."""
 
 
 class FlagState(enum.StrEnum):
@@ -55,7 +55,8 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report on one route. `sent_at` is when it was first sent or handed over."""
+    """One report on one route. `sent_at` is when it was sent or handed over, or an item of it that may have arrived
+    while others did not."""
 
     report_id: int
     route: Route
@@ -117,6 +118,15 @@ class CaseFacts:
     def governing(self, flag_id: int | None) -> Decision | None:
         """The decision that holds for a sighting: its own, else the case's; for the case as a whole, the case's."""
         return self.general if flag_id is None else self.own.get(flag_id, self.general)
+
+    def sendable(self, report: Report) -> bool:
+        """Whether items of a report may leave, as far as decisions, holds and its list say; what it takes besides is
+        for `reports.check_may_leave`."""
+        return (
+            report.state in SENDABLE
+            and not (self.holds or self.quarantined or self.withdrawn_at)
+            and all(self.flags.get(flag) is FlagState.ACCEPTED for flag in report.flags)
+        )
 
     @property
     def negative(self) -> bool:

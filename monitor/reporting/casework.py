@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from monitor.model import CaseState, Category, Event, EventType, ReportOutcome, ReportState, Route
+from monitor.model import (
+    CaseState,
+    Category,
+    ErrandState,
+    Event,
+    EventType,
+    ReportOutcome,
+    ReportState,
+    Route,
+)
 from monitor.reporting.casefacts import CaseFacts, Correction, Decision, FlagState, Hold, Report
 
 
@@ -191,6 +200,14 @@ def _failed(state: _Folding, event: Event) -> None:
     state.change(_number(event, "report_id"), state=ReportState.FAILED, failure=reason)
 
 
+def _item_left(state: _Folding, event: Event) -> None:
+    # The report's own state is not touched. But what has left of it, or may have, must be corrected if it falls.
+    report = state.reports.get(_number(event, "report_id"))
+    left = event.type is EventType.ITEM_REPORTED or event.body.get("state") == ErrandState.UNKNOWN
+    if left and report is not None and report.sent_at is None:
+        state.change(report.report_id, sent_at=event.at)
+
+
 def _acknowledged(state: _Folding, event: Event) -> None:
     reference = _text(event, "reference")
     state.change(_number(event, "report_id"), state=ReportState.ACKNOWLEDGED, reference=reference)
@@ -241,6 +258,8 @@ _TAKES: Mapping[EventType, Callable[[_Folding, Event], None]] = {
     EventType.REPORT_SENT: _left,
     EventType.REPORT_HANDED_OVER: _left,
     EventType.REPORT_FAILED: _failed,
+    EventType.ITEM_REPORTED: _item_left,
+    EventType.ITEM_NOT_REPORTED: _item_left,
     EventType.REPORT_ACKNOWLEDGED: _acknowledged,
     EventType.REPORT_OUTCOME: _came_out,
     EventType.CORRECTION_OPENED: _correction,
@@ -261,7 +280,7 @@ _FELLING = frozenset(
 
 
 def _number(event: Event, key: str) -> int:
-    return int(event.body[key] or 0)
+    return int(event.body.get(key) or 0)
 
 
 def _word(event: Event, key: str) -> str:

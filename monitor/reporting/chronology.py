@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from monitor.model import Event, EventType, Scalar
+from monitor.model import ErrandState, Event, EventType, Scalar
 
 Body = Mapping[str, Scalar]
 
@@ -59,6 +59,23 @@ def _sightings(body: Body) -> str:
     return f"{count:,} sighting{'' if count == 1 else 's'}"
 
 
+def _item(body: Body) -> str:
+    report = body.get("report_id")
+    return (
+        f"item (errand {body['errand']})"
+        if report is None
+        else f"report {report}, errand {body['errand']}: item"
+    )
+
+
+def _not_reported(body: Body) -> str:
+    if body.get("noted"):
+        return f"{_item(body)} left at that"
+    if body.get("state") == ErrandState.UNKNOWN:
+        return f"{_item(body)} left, no answer was heard"
+    return f"{_item(body)} not reported ({body.get('failure')})"
+
+
 def _until(body: Body) -> str:
     return f"{datetime.fromisoformat(str(body['until'])):%Y-%m-%d %H:%M}"
 
@@ -86,6 +103,8 @@ _SENTENCES: Mapping[EventType, Callable[[Body], str]] = {
     EventType.REPORT_SENT: lambda b: f"report {b['report_id']} sent{_reference(b)}",
     EventType.REPORT_HANDED_OVER: lambda b: f"report {b['report_id']} handed over{_reference(b)}",
     EventType.REPORT_FAILED: lambda b: f"report {b['report_id']} could not be sent: {b['reason']}",
+    EventType.ITEM_REPORTED: lambda b: f"{_item(b)} reported in the app",
+    EventType.ITEM_NOT_REPORTED: _not_reported,
     EventType.REPORT_ACKNOWLEDGED: lambda b: f"report {b['report_id']} acknowledged{_reference(b)}",
     EventType.REPORT_OUTCOME: lambda b: f"report {b['report_id']}: {b['outcome']}{_reference(b)}",
     EventType.CORRECTION_OPENED: lambda b: f"report {b['report_id']} must be corrected ({b['reason']})",

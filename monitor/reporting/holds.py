@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from monitor.model import EventType
+from monitor.model import AUTOMATIC, EventType
 from monitor.reporting.acting import Case, Rule, needed, step, words
-from monitor.reporting.casefacts import AUTOMATIC
 from monitor.store.cases import Step
 
 

@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from monitor.errors import NotAuthorized
-from monitor.model import CaseState, EventType, ListAction, ReasonCode, ReportingPolicy, ReportOutcome
+from monitor.model import (
+    AUTOMATIC,
+    CaseState,
+    EventType,
+    ListAction,
+    ReasonCode,
+    ReportingPolicy,
+    ReportOutcome,
+)
 from monitor.reporting.acting import Case, Rule, needed, step
-from monitor.reporting.casefacts import AUTOMATIC
 from monitor.reporting.decisions import undo_ends
 from monitor.store.cases import Step
 

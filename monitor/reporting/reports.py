@@ -4,6 +4,7 @@ Nothing here sends anything: a person, or the part that speaks to a recipient, d
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from monitor.errors import NotAuthorized
 from monitor.model import (
@@ -16,11 +17,11 @@ from monitor.model import (
     Route,
     Scalar,
 )
-from monitor.reporting.acting import Case, Rule, needed, step, words
-from monitor.reporting.casefacts import FlagState, Report
+from monitor.reporting.acting import Case, Rule, needed, step, taken_up, words
+from monitor.reporting.casefacts import SENDABLE, FlagState, Report
 from monitor.reporting.decisions import undo_ends
 from monitor.reporting.holds import check_not_held
-from monitor.store.cases import Step
+from monitor.store.cases import CaseRecord, Step
 
 ReportRule = Callable[[Case, Report], Sequence[Step]]
 
@@ -28,7 +29,6 @@ PLATFORM = frozenset({Route.TELEGRAM, Route.TELEGRAM_MAIL, Route.DSA})
 """Routes to who can remove an item."""
 AUTHORITIES = frozenset({Route.HOTLINE, Route.NCMEC, Route.KR_POLICE})
 """Routes to who can secure evidence of a child's abuse before it is removed."""
-SENDABLE = (ReportState.APPROVED, ReportState.FAILED)
 ANSWERABLE = (ReportState.SENT, ReportState.HANDED_OVER, ReportState.ACKNOWLEDGED, ReportState.OUTCOME)
 
 
@@ -88,6 +88,20 @@ def sent(operator: str, policy: ReportingPolicy, *, reference: str | None = None
 def handed_over(operator: str, policy: ReportingPolicy, *, reference: str | None = None) -> ReportRule:
     """Record that a person entered an approved report into a form, or handed it to somebody."""
     return _left(EventType.REPORT_HANDED_OVER, operator, policy, reference)
+
+
+def arrived(operator: str) -> ReportRule:
+    """Record that all items of an approved report have arrived in the app. Each was asked about before it left: what
+    came in between does not make that unsaid. If the report fell meanwhile, it is to be corrected."""
+
+    def rule(case: Case, report: Report) -> Sequence[Step]:
+        if report.state is ReportState.SUPERSEDED and report.correction is None:
+            body: dict[str, Scalar] = {"report_id": report.report_id, "reason": "sent_meanwhile"}
+            return [step(EventType.CORRECTION_OPENED, operator, body)]
+        _check_state(case, report, SENDABLE, "sent")
+        return [step(EventType.REPORT_SENT, operator, {"report_id": report.report_id})]
+
+    return rule
 
 
 def failed(operator: str, reason: str, *, explanation: str | None = None) -> ReportRule:
@@ -152,6 +166,22 @@ def correct(operator: str, explanation: str | None) -> ReportRule:
     return rule
 
 
+def check_may_send(case: Case, report: Report, policy: ReportingPolicy) -> None:
+    """Raises InputError with the reason when an item of a report may not be sent now."""
+    _check_state(case, report, SENDABLE, "sent")
+    check_may_leave(case, report, policy)
+
+
+def gate(report_id: int, policy: ReportingPolicy, at: datetime) -> Callable[[CaseRecord], None]:
+    """Asks of a case as it is on record whether an item of its report may be sent at `at`; see `check_may_send`."""
+
+    def check(record: CaseRecord) -> None:
+        case = taken_up(record, at)
+        check_may_send(case, case.report(report_id), policy)
+
+    return check
+
+
 def check_may_leave(case: Case, report: Report, policy: ReportingPolicy) -> None:
     """Raises InputError with the reason when a report may not leave the house now."""
     _check_case(case)
@@ -169,8 +199,7 @@ def check_may_leave(case: Case, report: Report, policy: ReportingPolicy) -> None
 
 def _left(kind: EventType, operator: str, policy: ReportingPolicy, reference: str | None) -> ReportRule:
     def rule(case: Case, report: Report) -> Sequence[Step]:
-        _check_state(case, report, SENDABLE, "sent")
-        check_may_leave(case, report, policy)
+        check_may_send(case, report, policy)
         number = words(reference, "--reference")
         return [step(kind, operator, {"report_id": report.report_id, "reference": number})]
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from monitor.errors import InputError
 from monitor.model import (
+    AUTOMATIC,
     Algorithm,
     CaseState,
     Category,
@@ -24,6 +25,7 @@ from monitor.model import (
     Scalar,
 )
 from monitor.store import events
+from monitor.store.errand_rows import take_back, take_back_case
 from monitor.store.events import Salt, body_of
 from monitor.store.flags import link
 from monitor.store.queries import RANKED
@@ -87,9 +89,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ReportStanding:
-    """What queries find of a report."""
+    """What queries find of a report; `may_leave` says whether, as of its case's last event, items of it may."""
 
     state: ReportState
+    may_leave: bool
     sent_at: datetime | None = None
     correction_since: datetime | None = None
     escalated_at: datetime | None = None
@@ -124,7 +127,10 @@ def act(
             _prepared(conn, case_id, step, at)
     record = read(conn, case_id)
     if steps:
-        _project(conn, case_id, projection(record.events), at)
+        standing = projection(record.events)
+        _project(conn, case_id, standing, at)
+        stopped = [number for number, of in standing.reports.items() if not of.may_leave]
+        take_back(conn, salt, stopped, str(steps[-1].body["operator"]), at)
     return record
 
 
@@ -257,6 +263,7 @@ def entries_stand(
             if standing.listed:
                 restored.append(row.case_id)
             else:
+                take_back_case(conn, salt, row.case_id, AUTOMATIC, at)
                 unsent = reports.c.case_id == row.case_id, reports.c.state.in_(_UNSENT)
                 conn.execute(update(reports).where(*unsent).values(state=ReportState.SUPERSEDED.value))
     return restored
@@ -272,17 +279,13 @@ def matched(conn: Connection, case_id: int) -> list[MediaId]:
 # -- what falls due -----------------------------------------------------------------------------------------
 
 _UNSENT = [state.value for state in (ReportState.PREPARED, ReportState.APPROVED, ReportState.FAILED)]
-_GONE_OUT = [
-    state.value
-    for state in (ReportState.SENT, ReportState.HANDED_OVER, ReportState.ACKNOWLEDGED, ReportState.OUTCOME)
-]
 
 
 def falling_due(conn: Connection, sent_before: datetime, at: datetime) -> list[int]:
     """Cases in which something may be due: a hold or a negative entry has run out, an entry was withdrawn that was
     reported, or a report that went out before `sent_before` has not been escalated. By case.
     """
-    out = select(reports.c.case_id).where(reports.c.state.in_(_GONE_OUT))
+    out = select(reports.c.case_id).where(reports.c.sent_at.is_not(None))
     ended = select(negative_list.c.case_id).where(
         negative_list.c.ended_at.is_(None), negative_list.c.until <= at
     )

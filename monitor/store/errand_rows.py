@@ -1,15 +1,16 @@
-"""Reports in the app as rows: read, and made an event when they are settled."""
+"""Reports in the app as rows: read, taken back, and made an event of their item when they are settled."""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, or_, select, update
 
 from monitor.errors import InputError
 from monitor.model import (
     Approval,
+    CaseState,
     ChannelId,
     ErrandFailure,
     ErrandState,
@@ -17,18 +18,22 @@ from monitor.model import (
     InAppReport,
     Label,
     MessageId,
+    ReportState,
     Scalar,
 )
 from monitor.store import events
 from monitor.store.events import Salt
-from monitor.store.schema import errand_menus, errands
+from monitor.store.flags import link
+from monitor.store.schema import cases, errand_menus, errands, flag_matches, flags, reports
 
+OPEN = (ErrandState.WAITING.value, ErrandState.ASKING.value)
+"""States of an errand that has not left."""
 BETWEEN = " > "
 """What stands between the texts of a path in an event."""
 
 
 def prove(conn: Connection, salt: Salt, errand_id: int, at: datetime) -> None:
-    """The event of an errand that is settled."""
+    """The event of an errand that is settled: one of every case that its message is a sighting of."""
     row = row_of(conn, errand_id)
     state = ErrandState(row["state"])
     path = json.loads(row["path"])
@@ -49,8 +54,69 @@ def prove(conn: Connection, salt: Salt, errand_id: int, at: datetime) -> None:
         "state": state.value,
         "failure": row["failure"],
     }
-    kind = EventType.REPORT_SENT if state is ErrandState.SENT else EventType.REPORT_FAILED
-    events.append(conn, salt, kind, body, at)
+    kind = EventType.ITEM_REPORTED if state is ErrandState.SENT else EventType.ITEM_NOT_REPORTED
+    link(conn, events.append(conn, salt, kind, body, at), concerned(conn, row))
+
+
+def concerned(conn: Connection, row: Mapping[Any, Any]) -> list[int]:
+    """The cases that an errand's message is a sighting of."""
+    query = (
+        select(flag_matches.c.case_id)
+        .join(flags, flags.c.flag_id == flag_matches.c.flag_id)
+        .where(flags.c.channel_id == row["channel_id"], flags.c.message_id == row["message_id"])
+    )
+    return sorted(set(conn.execute(query).scalars()))
+
+
+def withdraw(
+    conn: Connection, salt: Salt, errand_id: int, failure: ErrandFailure, operator: str, at: datetime
+) -> None:
+    """Take an errand back that has not left; see `SqlStore.withdraw_errand`."""
+    row = row_of(conn, errand_id)
+    if row["state"] not in OPEN:
+        raise InputError(f"errand {errand_id}: is {row['state']}; only what has not left can be taken back")
+    # The menu stays: it says what there was to choose from.
+    conn.execute(
+        update(errands)
+        .where(errands.c.errand_id == errand_id)
+        .values(state=ErrandState.FAILED.value, failure=failure.value, told_at=at)
+    )
+    if failure is ErrandFailure.WITHDRAWN:
+        forget_menu(conn, errand_id)
+        conn.execute(update(errands).where(errands.c.errand_id == errand_id).values(seen_by=operator))
+    prove(conn, salt, errand_id, at)
+
+
+def take_back(conn: Connection, salt: Salt, report_ids: Sequence[int], operator: str, at: datetime) -> None:
+    """Take back what has not left of reports that may not leave any more."""
+    waiting = errands.c.report_id.in_(report_ids), errands.c.state.in_(OPEN)
+    for number in conn.execute(select(errands.c.errand_id).where(*waiting)).scalars().all():
+        withdraw(conn, salt, number, ErrandFailure.WITHDRAWN, operator, at)
+
+
+def take_back_case(conn: Connection, salt: Salt, case_id: int, operator: str, at: datetime) -> None:
+    """Take back what has not left of any report of a case."""
+    found = conn.execute(select(reports.c.report_id).where(reports.c.case_id == case_id))
+    take_back(conn, salt, list(found.scalars()), operator, at)
+
+
+def stopped(conn: Connection, report_id: int | None, at: datetime) -> bool:
+    """Whether a report was stopped while an item of it was on its way, so that what came back stays here."""
+    query = (
+        select(reports.c.report_id)
+        .join(cases, cases.c.case_id == reports.c.case_id)
+        .where(
+            reports.c.report_id == report_id,
+            or_(
+                reports.c.state.not_in((ReportState.APPROVED.value, ReportState.FAILED.value)),
+                cases.c.state == CaseState.SECOND_OPINION.value,
+                cases.c.held_until > at,
+                cases.c.withdrawn_at.is_not(None),
+                cases.c.quarantined_at.is_not(None),
+            ),
+        )
+    )
+    return conn.execute(query).first() is not None
 
 
 def one(conn: Connection, errand_id: int) -> InAppReport:
@@ -58,9 +124,11 @@ def one(conn: Connection, errand_id: int) -> InAppReport:
     return _report(conn, row_of(conn, errand_id))
 
 
-def all_of(conn: Connection, *, troubled: bool) -> list[InAppReport]:
+def all_of(conn: Connection, *, troubled: bool, report_id: int | None = None) -> list[InAppReport]:
     """Reports, oldest first; see `Reader.in_app_reports`."""
     query = select(errands).order_by(errands.c.errand_id)
+    if report_id is not None:
+        query = query.where(errands.c.report_id == report_id)
     if troubled:
         later = errands.alias("later")
         # A further try of the same message takes its place.

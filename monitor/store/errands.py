@@ -5,7 +5,7 @@ person's word; what has not left yet can be taken back, and is when the same mes
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,14 @@ from monitor.model import (
     Scalar,
 )
 from monitor.store import events
-from monitor.store.errand_rows import forget_menu, menu_of, prove, row_of, spelled
+from monitor.store.cases import CaseRecord, case_of, read
+from monitor.store.errand_rows import OPEN, concerned, forget_menu, menu_of, row_of, spelled, withdraw
 from monitor.store.events import LONGEST_DECLARED, Salt
+from monitor.store.flags import link
 from monitor.store.schema import channels, errands, flags, messages
 
-_OPEN = (ErrandState.WAITING.value, ErrandState.ASKING.value)
+Check = Callable[[CaseRecord], None]
+"""Raises when nothing of a case may leave."""
 _GONE_OUT = (ErrandState.SENDING.value, ErrandState.SENT.value, ErrandState.UNKNOWN.value)
 
 
@@ -46,10 +49,13 @@ def request(
     operator: str,
     explanation: str | None,
     report_id: int | None,
+    may_leave: Check | None,
     at: datetime,
 ) -> int:
     """Ask for a report; see `SqlStore.report_in_app`."""
     _check(path, comment, explanation)
+    if report_id is not None and may_leave is not None:
+        may_leave(read(conn, case_of(conn, report_id)))
     account = _account(conn, channel_id)
     _flagged(conn, channel_id, message_id)
     item = and_(
@@ -59,7 +65,7 @@ def request(
     )
     before = conn.execute(select(errands).where(item).order_by(errands.c.errand_id)).mappings().all()
     for row in before:
-        if row["state"] in _OPEN:
+        if row["state"] in OPEN:
             withdraw(conn, salt, row["errand_id"], ErrandFailure.WITHDRAWN, operator, at)
         forget_menu(conn, row["errand_id"])
     out = [row for row in before if row["state"] in _GONE_OUT]
@@ -162,33 +168,20 @@ def answer(conn: Connection, errand_id: int, choice: str | None, comment: str | 
     conn.execute(update(errands).where(errands.c.errand_id == errand_id).values(values))
 
 
-def withdraw(
-    conn: Connection, salt: Salt, errand_id: int, failure: ErrandFailure, operator: str, at: datetime
-) -> None:
-    """Take an errand back that has not left; see `SqlStore.withdraw_errand`."""
-    row = row_of(conn, errand_id)
-    if row["state"] not in _OPEN:
-        raise InputError(f"errand {errand_id}: is {row['state']}; only what has not left can be taken back")
-    # The menu stays: it says what there was to choose from.
-    conn.execute(
-        update(errands)
-        .where(errands.c.errand_id == errand_id)
-        .values(state=ErrandState.FAILED.value, failure=failure.value, told_at=at)
-    )
-    if failure is ErrandFailure.WITHDRAWN:
-        forget_menu(conn, errand_id)
-        conn.execute(update(errands).where(errands.c.errand_id == errand_id).values(seen_by=operator))
-    prove(conn, salt, errand_id, at)
-
-
 def note(conn: Connection, salt: Salt, errand_id: int, operator: str, explanation: str, at: datetime) -> None:
     """Take note of a failure; see `SqlStore.note_errand`."""
     row = row_of(conn, errand_id)
-    if row["state"] in _OPEN:
+    if row["state"] in OPEN:
         withdraw(conn, salt, errand_id, ErrandFailure.WITHDRAWN, operator, at)
     elif row["state"] not in (ErrandState.FAILED, ErrandState.UNKNOWN):
         raise InputError(f"errand {errand_id}: is {row['state']}; there is nothing to take note of")
     conn.execute(update(errands).where(errands.c.errand_id == errand_id).values(seen_by=operator))
     forget_menu(conn, errand_id)
-    body: dict[str, Scalar] = {"errand": errand_id, "operator": operator, "explanation": explanation}
-    events.handed_in(conn, salt, EventType.REPORT_FAILED, body | {"noted": True}, at)
+    body: dict[str, Scalar] = {
+        "errand": errand_id,
+        "report_id": row["report_id"],
+        "operator": operator,
+        "explanation": explanation,
+        "noted": True,
+    }
+    link(conn, events.handed_in(conn, salt, EventType.ITEM_NOT_REPORTED, body, at), concerned(conn, row))

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, or_, select, update
 
 from monitor.errors import InputError
-from monitor.model import EventType, MediaId, Scalar
+from monitor.model import AUTOMATIC, EventType, MediaId, Scalar
 from monitor.store import events
+from monitor.store.errand_rows import take_back_case
 from monitor.store.events import Salt
 from monitor.store.flags import link
 from monitor.store.schema import cases, media, media_matches
@@ -40,6 +41,7 @@ def guard(conn: Connection, salt: Salt, media_id: MediaId, most: int, at: dateti
         conn.execute(update(cases).where(cases.c.case_id == case_id).values(quarantined_at=at))
         body: dict[str, Scalar] = {"case_id": case_id, "hash_list": hash_list, "entry": entry, "media": count}
         link(conn, events.append(conn, salt, EventType.ENTRY_QUARANTINED, body, at), [case_id])
+        take_back_case(conn, salt, case_id, AUTOMATIC, at)
 
 
 def release(

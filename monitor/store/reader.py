@@ -186,10 +186,12 @@ class Reader:
         """One report in the app. Raises InputError for a number that is not on record."""
         return await self.run(errand_rows.one, errand_id)
 
-    async def in_app_reports(self, *, troubled: bool = False) -> list[InAppReport]:
+    async def in_app_reports(
+        self, *, troubled: bool = False, report_id: int | None = None
+    ) -> list[InAppReport]:
         """Reports in the app, oldest first; or only those that are open: the last try of a message has not arrived, or
-        may not have, and nobody has taken note of that."""
-        return await self.run(errand_rows.all_of, troubled=troubled)
+        may not have, and nobody has taken note of that. With `report_id` the items of that report."""
+        return await self.run(errand_rows.all_of, troubled=troubled, report_id=report_id)
 
     # -- what the store also answers
 

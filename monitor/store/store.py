@@ -48,6 +48,7 @@ from monitor.store import (
     cases,
     channels,
     engine,
+    errand_rows,
     errands,
     events,
     ledger,
@@ -59,6 +60,7 @@ from monitor.store import (
     rescans,
     telling,
 )
+from monitor.store.errands import Check
 from monitor.store.events import Salt
 from monitor.store.reader import Reader, reading
 
@@ -341,6 +343,7 @@ class SqlStore:
         operator: str,
         explanation: str | None = None,
         report_id: int | None = None,
+        may_leave: Check | None = None,
         at: datetime,
     ) -> int:
         """Ask for a message to be reported in the app, through the account that collects its channel; the errand's
@@ -348,12 +351,14 @@ class SqlStore:
 
         An earlier errand of the same message that has not left is taken back. Raises InputError for a message that
         carries no flag or is deleted, and for one that was reported, or may have been, unless `explanation` says why
-        another report is needed; NotAuthorized for a channel that is not collected.
+        another report is needed; NotAuthorized for a channel that is not collected; what `may_leave` raises, which is
+        asked within the same transaction about the case of the report `report_id`.
         """
         return await self._write(
             errands.request,
             self._salt,
-            *(channel_id, message_id, path, comment, approval, operator, explanation, report_id, at),
+            *(channel_id, message_id, path, comment, approval, operator, explanation, report_id, may_leave),
+            at,
         )
 
     async def answer_errand(
@@ -372,7 +377,7 @@ class SqlStore:
         at: datetime,
     ) -> None:
         """Take an errand back, with an event. Raises InputError for one that has left, or may have."""
-        await self._write(errands.withdraw, self._salt, errand_id, failure, operator, at)
+        await self._write(errand_rows.withdraw, self._salt, errand_id, failure, operator, at)
 
     async def note_errand(self, errand_id: int, *, explanation: str, operator: str, at: datetime) -> None:
         """A person takes note of an errand that failed, or of which nobody knows whether it arrived, and leaves it at

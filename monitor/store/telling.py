@@ -5,8 +5,17 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
-from monitor.model import ChannelId, ChannelState, Errand, ErrandState, MessageId, Told
-from monitor.store.errand_rows import forget_menu, prove, row_of
+from monitor.model import (
+    AUTOMATIC,
+    ChannelId,
+    ChannelState,
+    Errand,
+    ErrandFailure,
+    ErrandState,
+    MessageId,
+    Told,
+)
+from monitor.store.errand_rows import forget_menu, prove, row_of, stopped, withdraw
 from monitor.store.events import Salt
 from monitor.store.schema import channels, errand_menus, errands
 
@@ -98,6 +107,9 @@ def told(conn: Connection, salt: Salt, told: Told) -> None:
         )
     if told.state.settled:
         prove(conn, salt, told.errand_id, told.at)
+    elif stopped(conn, row["report_id"], told.at):
+        # A hold, for one, that came while a request was on its way.
+        withdraw(conn, salt, told.errand_id, ErrandFailure.WITHDRAWN, AUTOMATIC, told.at)
 
 
 def lost(conn: Connection, salt: Salt, account: str, at: datetime) -> int:

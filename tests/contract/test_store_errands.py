@@ -165,8 +165,8 @@ async def test_it_leaves_once_and_only_what_left_can_have_arrived(desk: Desk) ->
     await desk.tell(errand, S.SENT)
     await desk.tell(errand, S.FAILED, failure=ErrandFailure.REFUSED)
     assert (await desk.report(errand)).state is S.SENT, "what is settled stays"
-    assert len(await desk.events(EventType.REPORT_SENT)) == 1
-    assert await desk.events(EventType.REPORT_FAILED) == []
+    assert len(await desk.events(EventType.ITEM_REPORTED)) == 1
+    assert await desk.events(EventType.ITEM_NOT_REPORTED) == []
 
 
 async def test_whoever_comes_after_a_crash_knows_what_may_have_arrived(desk: Desk) -> None:
@@ -177,7 +177,7 @@ async def test_whoever_comes_after_a_crash_knows_what_may_have_arrived(desk: Des
     assert await desk.store.errands_lost("main", later(3)) == 0
     assert (await desk.report(left)).state is S.UNKNOWN
     assert await desk.due() == [waits]
-    (event,) = await desk.events(EventType.REPORT_FAILED)
+    (event,) = await desk.events(EventType.ITEM_NOT_REPORTED)
     assert (event.body["errand"], event.body["state"]) == (left, "unknown")
 
 
@@ -228,7 +228,7 @@ async def test_what_a_person_has_to_look_at_is_the_last_try_of_each_message(desk
     with pytest.raises(InputError, match="nothing to take note of"):
         await desk.people.note_errand(3, explanation="no", operator="analyst-1", at=later(4))
     assert len(await desk.people.reader.in_app_reports()) == 3
-    noted = (await desk.events(EventType.REPORT_FAILED))[-1].body
+    noted = (await desk.events(EventType.ITEM_NOT_REPORTED))[-1].body
     assert (noted["noted"], noted["explanation"]) == (True, "no")
 
 
@@ -236,7 +236,7 @@ async def test_the_event_tells_what_was_chosen_and_by_whom(desk: Desk) -> None:
     errand = await desk.ask(1, "Child abuse", "Child sexual abuse", "further", comment="words", report_id=7)
     await desk.store.errand_leaves(errand, later(2))
     await desk.tell(errand, S.SENT, steps=2, commented=True)
-    (event,) = await desk.events(EventType.REPORT_SENT)
+    (event,) = await desk.events(EventType.ITEM_REPORTED)
     assert event.at == later(2)
     assert event.body == {
         "errand": errand,

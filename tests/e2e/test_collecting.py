@@ -58,10 +58,10 @@ class Bench:
             (self.folder / name).write_text(text)
             (self.folder / name).chmod(0o600)
         (self.folder / "list.csv").write_text(
-            "".join(f"{h},{e}\n" for h, e in self.listed or [("0" * 64, "none")])
+            "entry,label,sha256\n" + "".join(f"{e},A1,{h}\n" for h, e in self.listed or [("0" * 64, "none")])
         )
         (self.folder / "list.csv").chmod(0o600)
-        terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect"]}
+        terms = {"licensor": "L", "reference": "R", "permitted_uses": ["detect", "report"]}
         settings = {
             "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
             "telegram": {
@@ -70,7 +70,7 @@ class Bench:
                 "reconcile_every": self.reconcile_every,
             },
             "channels": self.channels,
-            "hash_lists": [{"name": "files", "file": "list.csv", "algorithm": "sha256", "terms": terms}],
+            "hash_lists": [{"name": "files", "file": "list.csv", "terms": terms, "labels": {"A1": "child"}}],
             "media": self.media,
         } | self.more
         (self.folder / "config.yaml").write_text(yaml.safe_dump(settings))

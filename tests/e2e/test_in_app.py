@@ -11,12 +11,18 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.model import EventType
+from monitor.model import EventType, ReportingPolicy, Route
+from monitor.reporting import decisions, reports
+from monitor.reporting.acting import act, act_on_report
+from monitor.store import open_store
+from monitor.store.casebook import list_cases
+from monitor.store.sightings import sightings
 from monitor.telegram.politeness import CONNECTING
 from monitor.testdc import Cluster, Delay, Drop, FloodWait, Rpc
 from monitor.testdc.menu import MENU, Entry
@@ -25,6 +31,7 @@ from tests.e2e.test_collecting import Bench
 PATH = ("Child abuse", "Child sexual abuse")
 CHOICES = [argument for text in PATH for argument in ("--choose", text)]
 REQUEST = "messages.report"
+POLICY = ReportingPolicy(undo_seconds=0, platform_first=True)
 
 
 @dataclass
@@ -43,12 +50,19 @@ class Done:
 
 
 class Desk(Bench):
-    """A channel with flagged messages, and the commands of a person who reports them."""
+    """A channel with flagged messages, and the commands of a person who reports them. `made` are the reports that were
+    prepared and approved, by message."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.more = {"reporting": {"undo_seconds": 0, "platform_first": True}}
+        self.made: dict[int, int] = {}
 
     def flagged(self, number: int = 0) -> int:
         """Post one more message that will be flagged; its id."""
         data = f"listed {number}".encode()
-        self.list_file(data, f"e-{number}")
+        if f"e-{number}" not in dict(self.listed).values():
+            self.list_file(data, f"e-{number}")
         return self.news.post("words", media=self.world.document(data)).id
 
     async def know(self, cluster: Cluster, flags: int = 1) -> None:
@@ -71,9 +85,37 @@ class Desk(Bench):
         out, err = await asyncio.wait_for(process.communicate(), 90)
         return Done(process.returncode or 0, out.decode(), err.decode())
 
+    async def prepared(self, message: int, explanation: str | None = None) -> int:
+        """Accept the case of a message and prepare a report of it; its number. With a reason once more."""
+        async with open_store(self.database) as store:
+            lines = await store.reader.run(list_cases, datetime.now(UTC))
+            (case,) = [
+                line.case_id
+                for line in lines
+                if message in [s.message_id for s in await store.reader.run(sightings, line.case_id)]
+            ]
+            if explanation is None:
+                await act(store, case, decisions.accept("operator"), datetime.now(UTC))
+            again = {"again": explanation is not None, "explanation": explanation}
+            rule = reports.prepare("operator", Route.TELEGRAM, POLICY, **again)
+            return max((await act(store, case, rule, datetime.now(UTC))).facts.reports)
+
+    async def approved(self, message: int, explanation: str | None = None) -> int:
+        """An approved report of a message's case; its number."""
+        number = await self.prepared(message, explanation)
+        async with open_store(self.database) as store:
+            await act_on_report(store, number, reports.approve("second-person", POLICY), datetime.now(UTC))
+        return number
+
+    async def report_of(self, message: int) -> str:
+        """The number of the message's report, which is approved the first time."""
+        if message not in self.made:
+            self.made[message] = await self.approved(message)
+        return str(self.made[message])
+
     async def send(self, message: int, *more: str, json: bool = True) -> Done:
-        item = ("--channel", "@news_one", "--message", str(message), "--approved-by", "second-person")
-        return await self.monitor("report", "send", *item, *more, *(["--json"] if json else []))
+        number = await self.report_of(message)
+        return await self.monitor("report", "send", number, *more, *(["--json"] if json else []))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -133,12 +175,16 @@ async def test_a_report_goes_through_the_daemon_and_its_menu_once(desk: Desk) ->
         assert [entry.parameters["id"] for entry in cluster.requests(REQUEST)] == [[message]] * 4
         twice = await desk.send(message, *CHOICES, "--comment", "once more")
         assert twice.code == 2
+        assert "report 1 is sent and cannot be sent" in twice.err
+        desk.made[message] = await desk.approved(message, "no answer in a month")
+        twice = await desk.send(message, *CHOICES)
+        assert twice.code == 2
         assert "was reported (errand 1)" in twice.err
         assert len(desk.world.reports) == 1
         again = await desk.send(message, *CHOICES, "--again", "the platform asked for it")
         assert again.code == 0, again.err
         assert [report.comment for report in desk.world.reports] == ["hash match, viewed by nobody", ""]
-        first, second = await desk.events(EventType.REPORT_SENT)
+        first, second = await desk.events(EventType.ITEM_REPORTED)
     assert first["path"] == "Child abuse > Child sexual abuse"
     assert (first["operator"], first["approved_by"], first["again"]) == ("analyst-7", "second-person", 0)
     assert first["comment"] == "hash match, viewed by nobody"
@@ -159,25 +205,45 @@ async def test_without_a_daemon_the_command_asks_for_the_menu_and_nothing_else(d
         assert cluster.listening(desk.user) == 0
 
 
-async def test_what_nobody_approved_or_no_list_matched_is_not_sent(desk: Desk) -> None:
+async def test_what_nobody_approved_is_not_sent(desk: Desk) -> None:
     message = desk.flagged()
-    other = desk.news.post("words").id
     async with Cluster(desk.world) as cluster:
         await desk.know(cluster)
-        item = ("--channel", "news_one", "--message", str(message), *CHOICES)
+        number = str(await desk.prepared(message))
         for arguments, said in (
-            (("report", "send", *item), "--approved-by"),
-            (("report", "send", *item, "--approved-by", "two words"), "--approved-by"),
-            (("report", "send", *item, "--approved-by", "me", "--route", "dsa"), "--route dsa"),
+            ((number, *CHOICES), "first: monitor report approve"),
+            ((number, *CHOICES, "--route", "dsa"), "--route dsa"),
+            (("99", *CHOICES), "report 99: there is none"),
         ):
-            done = await desk.monitor(*arguments)
-            assert done.code == 2
-            assert said in done.err
-        for number, said in ((other, "carries no flag"), (999, "carries no flag")):
-            done = await desk.send(number, *CHOICES)
+            done = await desk.monitor("report", "send", *arguments)
             assert done.code == 2
             assert said in done.err
         assert not cluster.requests(REQUEST)
+
+
+async def test_every_item_of_a_report_is_sent_and_again_only_what_is_missing(desk: Desk) -> None:
+    first, gone, last = [desk.flagged() for _ in range(3)]
+    async with Cluster(desk.world) as cluster:
+        await desk.know(cluster, 3)
+        desk.news.delete(gone)
+        done = await desk.send(first, *CHOICES, "--comment", "hash match")
+        assert done.code == 3
+        assert "no longer there" in done.err
+        assert desk.world.reported == {
+            (desk.news.id, message): (PATH, "hash match") for message in (first, last)
+        }
+        assert "reports: 1 could not be sent" in await desk.warnings()
+        assert (await desk.send(first)).code == 3, "it is still missing, and what was chosen is remembered"
+        assert (await desk.monitor("report", "note", "4", "--reason", "it is gone")).code == 0
+        done = await desk.send(first, json=False)
+        assert (done.code, done.out) == (0, "report 1: sent\n")
+        assert len(desk.world.reports) == 2
+        assert len(await desk.events(EventType.REPORT_SENT)) == 1
+        assert "could not be sent" not in await desk.warnings()
+        (case,) = (await desk.monitor("cases", "show", "1", "--json")).out.splitlines()
+        told = [event for event in json.loads(case)["events"] if event["type"].startswith("item_")]
+        assert [event["type"] for event in told].count("item_reported") == 2
+        assert not any("message_id" in event for event in told)
 
 
 async def test_a_text_that_is_not_offered_stops_it_and_stays_open_and_loud(desk: Desk) -> None:
@@ -190,7 +256,7 @@ async def test_a_text_that_is_not_offered_stops_it_and_stays_open_and_loud(desk:
         assert (done.said["failure"], done.said["steps"]) == ("not_offered", 1)
         assert desk.world.reports == []
         assert "1 reports in the app were not sent" in await desk.warnings()
-        (failed,) = await desk.events(EventType.REPORT_FAILED)
+        (failed,) = await desk.events(EventType.ITEM_NOT_REPORTED)
         assert failed["failure"] == "not_offered"
         assert "Child abuse" in (await desk.monitor("report", "errands")).out
         assert (await desk.send(message, *CHOICES)).code == 0, "nothing had arrived: no reason is needed"
@@ -231,7 +297,7 @@ async def test_what_the_menu_still_wants_is_said(desk: Desk) -> None:
         assert "the menu ended before 'And more'; the menu asked for no comment" in long.out
         (report,) = desk.world.reports
         assert (report.path, report.comment) == (("Copyright",), "")
-        (sent,) = await desk.events(EventType.REPORT_SENT)
+        (sent,) = await desk.events(EventType.ITEM_REPORTED)
         assert (sent["path"], sent["comment"]) == ("Copyright", None)
 
 
@@ -239,11 +305,11 @@ async def test_the_choice_comes_from_the_configuration_by_category(desk: Desk) -
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
         await desk.know(cluster)
-        assert "report_menu" in (await desk.send(message, "--category", "terrorism")).err
+        assert (await desk.send(message)).said["failure"] == "more_choices"
         config = desk.folder / "config.yaml"
         menu = "\n  report_menu: {child: [Child abuse, Child sexual abuse]}"
         config.write_text(config.read_text().replace("telegram:", f"telegram:{menu}"))
-        done = await desk.send(message, "--category", "child")
+        done = await desk.send(message)
         assert done.code == 0, done.err
         assert desk.world.reported[desk.news.id, message] == (PATH, "")
 
@@ -339,7 +405,7 @@ async def test_killed_between_request_and_answer_it_is_unknown_and_never_sent_ag
             assert "may have been reported" in refused.err
             assert "whether they arrived is unknown" in await desk.warnings()
         assert len(options(cluster)) == 2, "nothing was asked for after the kill"
-        (failed,) = await desk.events(EventType.REPORT_FAILED)
+        (failed,) = await desk.events(EventType.ITEM_NOT_REPORTED)
         assert failed["state"] == "unknown"
         assert (await desk.monitor("report", "note", "1", "--reason", "left at that")).code == 0
         assert "in the app" not in await desk.warnings()
@@ -366,8 +432,8 @@ async def test_a_command_killed_between_request_and_answer_leaves_it_unknown(des
     async with Cluster(desk.world) as cluster:
         await desk.know(cluster)
         cluster.faults.add(REQUEST, Delay(2), after=1)
-        item = ("--channel", "news_one", "--message", str(message), "--approved-by", "me")
-        command = await desk.start("report", "send", *item, "--choose", "Scam or spam")
+        number = await desk.report_of(message)
+        command = await desk.start("report", "send", number, "--choose", "Scam or spam")
         await until(lambda: len(options(cluster)) == 2)
         os.killpg(command.pid, signal.SIGKILL)
         await command.wait()
@@ -375,7 +441,7 @@ async def test_a_command_killed_between_request_and_answer_leaves_it_unknown(des
         assert refused.code == 2
         assert "being reported right now" in refused.err
         async with desk.collecting(cluster):
-            await until(lambda: desk.events(EventType.REPORT_FAILED))
+            await until(lambda: desk.events(EventType.ITEM_NOT_REPORTED))
         assert "may have been reported" in (await desk.send(message, *CHOICES)).err
         assert len(options(cluster)) == 2
 
@@ -461,8 +527,8 @@ def _menus(conn: Any) -> int:
 async def _typed(desk: Desk, message: int, *answers: tuple[str, str]) -> str:
     """What a terminal shows when somebody answers these prompts in turn."""
     ours, theirs = pty.openpty()
-    item = ("--channel", "news_one", "--message", str(message), "--approved-by", "second-person")
-    command = await desk.start("report", "send", *item, stdin=theirs, stdout=theirs, stderr=theirs)
+    number = await desk.report_of(message)
+    command = await desk.start("report", "send", number, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     os.set_blocking(ours, False)
     seen, shown, left = "", 0, list(answers)

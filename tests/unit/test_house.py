@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "daemon": EVERYTHING,
     "rescanning": EVERYTHING,
     "sending": EVERYTHING,
+    "report_items": EVERYTHING,
     "proving": EVERYTHING,
     "rotating": EVERYTHING,
     "demo": EVERYTHING,

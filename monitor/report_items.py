@@ -1,0 +1,201 @@
+"""A report of a case in the app: each of its items in turn, and what that comes to for the report."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from monitor.config import Config
+from monitor.daemon import running
+from monitor.errors import InputError, NotAuthorized
+from monitor.model import (
+    Approval,
+    ChannelId,
+    ErrandFailure,
+    ErrandState,
+    InAppReport,
+    MessageId,
+    Route,
+)
+from monitor.pair import any_of
+from monitor.prepare import now
+from monitor.reporting import reports
+from monitor.reporting.acting import Case, act_on_report, look
+from monitor.reporting.casefacts import Report
+from monitor.sending import Ask, Wanted, report_in_app
+from monitor.store import SqlStore, open_store
+from monitor.store.cases import case_of
+from monitor.store.sightings import sightings
+from monitor.telegram.errands import SPACING
+
+ITS_OWN = (ErrandFailure.MESSAGE_GONE, ErrandFailure.CHANNEL_GONE, ErrandFailure.NOT_COLLECTED)
+"""Failures that say nothing of the other items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a person says of a report: `path` are the texts to choose, empty for those that are remembered; `comment`
+    and `explanation` as in `Wanted`."""
+
+    path: tuple[str, ...] = ()
+    comment: str | None = ""
+    explanation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What has come of it: the items taken up now, and whether the report as a whole is on record as sent."""
+
+    items: tuple[InAppReport, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One message of a report, with its errands in this report, oldest first."""
+
+    channel_id: ChannelId
+    message_id: MessageId
+    gone: bool
+    errands: tuple[InAppReport, ...]
+
+    @property
+    def arrived(self) -> InAppReport | None:
+        return next((e for e in reversed(self.errands) if e.state is ErrandState.SENT), None)
+
+    @property
+    def unheard(self) -> bool:
+        return bool(self.errands) and self.errands[-1].state is ErrandState.UNKNOWN
+
+    @property
+    def left_at_that(self) -> bool:
+        """Whether a person took note of how it ended, and wants no more of it."""
+        last = self.errands[-1] if self.errands else None
+        return last is not None and last.seen_by is not None and last.failure is not ErrandFailure.WITHDRAWN
+
+
+async def send_report(
+    config: Config, report_id: int, operator: str, words: Words, stop: asyncio.Event, ask: Ask | None = None
+) -> Sent:
+    """Send what is missing of an approved report on route telegram, one item after the other; see `report_in_app`.
+
+    Passed over are items that have arrived, whose message is known to be gone, or that were left at that; the latter
+    not if `words` say why another report is needed. Texts and comment of the first are those of the others, and of a
+    later run. When nothing is missing any more, the report is sent; when an item failed or is unknown, the report has
+    failed, and is open. Raises what `report_in_app` does, and InputError with the reason when nothing may leave.
+    """
+    async with open_store(config.database) as store:
+        case, report = await _report(config, store, report_id)
+        items = await _items(store, case, report)
+        words = _remembered(config, report, items, words)
+        approval = Approval(report.approved_by or operator, report.approved_at or now())
+        missing = [
+            item
+            for item in items
+            if item.arrived is None
+            and not item.gone
+            and (words.explanation is not None or not item.left_at_that)
+        ]
+        done: list[InAppReport] = []
+        # What may have arrived needs a person's word: it must not stand in the way of the others.
+        for item in sorted(missing, key=lambda item: item.unheard):
+            wanted = Wanted(
+                item.channel_id,
+                item.message_id,
+                approval,
+                operator,
+                words.path,
+                words.comment,
+                words.explanation,
+                report_id,
+                reports.gate(report_id, config.reporting.value(), now()),
+            )
+            try:
+                errand = await report_in_app(config, wanted, stop, ask)
+            except NotAuthorized:
+                await _failed(store, report_id, operator, ErrandFailure.NOT_COLLECTED.value)
+                raise
+            done.append(errand)
+            words = _repeated(words, errand)
+            if stop.is_set() or (errand.state is not ErrandState.SENT and errand.failure not in ITS_OWN):
+                break
+            if len(done) < len(missing) and not running(config.state):
+                # A daemon spaces them itself.
+                await any_of(stop, seconds=random.uniform(*SPACING))  # noqa: S311 — paces
+        if done and done[-1].failure is ErrandFailure.WITHDRAWN:
+            await _report(
+                config, store, report_id
+            )  # raises if something stopped the report, and no person the item
+            return Sent(tuple(done), complete=False)
+        wrong = [e for e in done if e.state in (ErrandState.FAILED, ErrandState.UNKNOWN)]
+        if wrong:
+            reason = wrong[0].failure or ErrandState.UNKNOWN
+            await _failed(store, report_id, operator, reason.value)
+            return Sent(tuple(done), complete=False)
+        if len(done) < len(missing) or not all(e.state is ErrandState.SENT for e in done):
+            return Sent(tuple(done), complete=False)
+        if not done and not any(item.arrived for item in items):
+            raise InputError(
+                f"report {report_id}: nothing of it is left to send: its messages are gone, or were left at that"
+            )
+        await _complete(store, report_id, operator)
+        return Sent(tuple(done), complete=True)
+
+
+async def _report(config: Config, store: SqlStore, report_id: int) -> tuple[Case, Report]:
+    """A report that may be sent in the app now, and its case. Raises InputError with the reason when it may not."""
+    case = await look(store.reader, await store.reader.run(case_of, report_id), now())
+    report = case.report(report_id)
+    if report.route is not Route.TELEGRAM:
+        raise InputError(
+            f"report {report_id}: goes by {report.route}; this command sends those on route telegram"
+        )
+    reports.check_may_send(case, report, config.reporting.value())
+    return case, report
+
+
+async def _items(store: SqlStore, case: Case, report: Report) -> list[_Item]:
+    """The messages of a report, by flag; one that carries several flags is one item."""
+    gone = {item.flag_id for item in case.record.items if item.deleted_seen_at is not None}
+    errands = await store.reader.in_app_reports(report_id=report.report_id)
+    found = {}
+    for sighting in await store.reader.run(sightings, case.record.case_id, report.report_id):
+        key = sighting.channel_id, sighting.message_id
+        own = tuple(e for e in errands if (e.channel_id, e.message_id) == key)
+        found[key] = _Item(*key, sighting.flag_id in gone, own)
+    return list(found.values())
+
+
+def _remembered(config: Config, report: Report, items: Sequence[_Item], words: Words) -> Words:
+    """What was chosen for an item of this report before; else what the configuration chooses for its category."""
+    arrived = max((i.arrived for i in items if i.arrived), key=lambda e: e.errand_id, default=None)
+    if words.path:
+        return words
+    if arrived is not None:
+        return _repeated(words, arrived)
+    return replace(words, path=config.telegram.report_menu.get(report.category, ()))
+
+
+def _repeated(words: Words, errand: InAppReport) -> Words:
+    if errand.state is not ErrandState.SENT:
+        return words
+    return replace(
+        words,
+        path=errand.path[: errand.steps],
+        comment=errand.comment if words.comment is None else words.comment,
+    )
+
+
+async def _failed(store: SqlStore, report_id: int, operator: str, reason: str) -> None:
+    # A report that fell meanwhile cannot fail any more; what became of its item is on record.
+    with contextlib.suppress(InputError):
+        await act_on_report(store, report_id, reports.failed(operator, reason), now())
+
+
+async def _complete(store: SqlStore, report_id: int, operator: str) -> None:
+    case = await act_on_report(store, report_id, reports.arrived(operator), now())
+    if case.report(report_id).correction_since is not None:
+        raise InputError(
+            f"report {report_id}: fell while it was being sent, and arrived; see: monitor report corrections"
+        )
