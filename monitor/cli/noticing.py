@@ -84,9 +84,9 @@ def warn(settings: "Config", recipient: "Recipient | None") -> None:
 
     if recipient is None or recipient not in stale(office(settings).register, now().date()):
         return
-    when = f"since {recipient.checked_on}" if recipient.checked_on else "ever"
+    when = f" since {recipient.checked_on}" if recipient.checked_on else ""
     typer.echo(
-        f"monitor: {recipient.id}: nobody has compared its entry with what it publishes {when}; do so before you use"
+        f"monitor: {recipient.id}: nobody has compared its entry with what it publishes{when}; do so before you use"
         f" it: monitor notice show {recipient.id}",
         err=True,
     )
