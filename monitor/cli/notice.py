@@ -15,11 +15,12 @@ from monitor.cli.frame import (
     print_json,
     read_config,
 )
+from monitor.cli.noticing import office, written
 
 if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.model import Route
-    from monitor.reporting.notices import Notice, Recipient, Register
+    from monitor.reporting.notices import Notice, Recipient
 
 app = typer.Typer(
     help="Notices to recipients: what each route needs, texts ready to hand over.", no_args_is_help=True
@@ -37,7 +38,7 @@ def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     from monitor.reporting.notices import REQUIREMENTS, stale
 
     settings = read_config(config)
-    register = _register(settings)
+    register = office(settings).register
     old = {r.id for r in stale(register, now().date())}
     rows = [
         {
@@ -72,17 +73,17 @@ def show(
     """One recipient's entry, the recipients of a route, or the text of a template, to begin one's own with."""
     from monitor.model import Route
     from monitor.prepare import now
-    from monitor.reporting.notices import Templates, stale
+    from monitor.reporting.notices import stale
 
     settings = read_config(config)
     if name.endswith(".j2"):
-        source = Templates(_own(settings, "templates")).source(name)
+        source = office(settings).templates.source(name)
         if json:
             print_json([{"template": name, "source": source}])
         else:
             typer.echo(source, nl=False)
         return
-    register = _register(settings)
+    register = office(settings).register
     found = register.on(Route(name)) if name in set(Route) else (register.recipient(name),)
     old = stale(register, now().date())
     if json:
@@ -116,6 +117,7 @@ def render(
 ) -> None:
     """Write a notice, to be handed over by a person. What is missing is named before anything is written."""
     from monitor.model import Role
+    from monitor.reporting.notices import eml
 
     settings = read_config(config)
     operator(settings, acting, Role.EXPORTER)
@@ -124,72 +126,47 @@ def render(
 
         raise InputError(f"--format: {kind[:20]} is none of text, eml, html")
     notice = _sheet(settings) if name == SHEET else _notice(settings, name, sightings, case, to)
-    _write(notice, kind, file)
+    text = eml(notice) if kind == "eml" else (notice.html if kind == "html" else notice.text).encode()
+    written(text, notice.title, file)
 
 
 def _notice(settings: "Config", name: str, file: Path | None, case: int | None, to: str | None) -> "Notice":
     from monitor.errors import InputError
     from monitor.model import CaseId, Route
     from monitor.prepare import now
-    from monitor.reporting.notices import Particulars, Templates, category_of, read_sightings, render
+    from monitor.reporting.notices import Particulars, category_of, read_sightings, render
 
     if name not in set(Route):
         raise InputError(f"{name[:40]}: no such route; there are {', '.join([*Route, SHEET])}")
     if file is None or case is None:
         raise InputError("a notice tells of sightings of a case: add --sightings FILE and --case ID")
-    route, found, register = Route(name), read_sightings(file), _register(settings)
+    route, found, tools = Route(name), read_sightings(file), office(settings)
     category = category_of(found)
+    register = tools.register
     recipient = register.recipient(to) if to else _only(register.on(route, category))
     return render(
         route,
         found,
         category=category,
-        details=settings.operator_details.value() if settings.operator_details else None,
+        details=tools.details,
         particulars=Particulars(CaseId(case), now()),
         recipient=recipient,
-        templates=Templates(_own(settings, "templates")),
+        templates=tools.templates,
     )
 
 
 def _sheet(settings: "Config") -> "Notice":
     from monitor.prepare import now
-    from monitor.reporting.notices import Templates, information_sheet
+    from monitor.reporting.notices import information_sheet
 
-    language = settings.operator_details.language if settings.operator_details else "en"
-    return information_sheet(_register(settings), language, now(), Templates(_own(settings, "templates")))
+    tools = office(settings)
+    language = tools.details.language if tools.details else "en"
+    return information_sheet(tools.register, language, now(), tools.templates)
 
 
 def _only(found: "tuple[Recipient, ...]") -> "Recipient | None":
     """The one recipient that there is; of several a person chooses."""
     return found[0] if len(found) == 1 else None
-
-
-def _write(notice: "Notice", kind: str, file: Path | None) -> None:
-    import sys
-
-    from monitor.reporting.files import writing
-    from monitor.reporting.notices import eml
-
-    text = eml(notice).decode("ascii") if kind == "eml" else notice.html if kind == "html" else notice.text
-    if file is None:
-        sys.stdout.write(text)
-        return
-    with writing(file) as written:
-        written.write(text.encode())
-        digest = written.close()
-        written.keep()
-    typer.echo(f"{notice.title}\n{file}, SHA-256 {digest}", err=True)
-
-
-def _register(settings: "Config") -> "Register":
-    from monitor.reporting.notices import load_register
-
-    return load_register(_own(settings, "recipients"))
-
-
-def _own(settings: "Config", key: str) -> Path | None:
-    path: Path | None = getattr(settings.notices, key)
-    return settings.resolve(path) if path else None
 
 
 def _lacks(settings: "Config", route: "Route") -> list[str]:

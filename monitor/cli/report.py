@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli import answering
+from monitor.cli import answering, noticing
 from monitor.cli.casework import (
     AddressesOption,
     CaseArgument,
@@ -129,30 +129,42 @@ def prepare(
     config: ConfigOption = None,
 ) -> None:
     """A report of the accepted sightings of a case that were not reported on this route yet."""
-    from monitor.errors import InputError
-    from monitor.model import IDENTIFIER, Role, Route
-    from monitor.reporting import reports
+    from monitor.model import Role, Route
+    from monitor.reporting.noticing import prepare
+    from monitor.store.sightings import sightings
 
-    if recipient is not None and not IDENTIFIER.fullmatch(recipient):
-        raise InputError("--recipient: takes an id of the register: letters, digits, '.', '_', ':' and '-'")
     way = parse(route, "--route", Route)
+    settings = read_config(config)
+    office, found = noticing.office(settings), read(config, lambda reader: reader.run(sightings, case))
     done = act_on_case(
         config,
         acting,
         Role.REVIEWER,
         case,
-        lambda who, settings: reports.prepare(
-            who, way, settings.reporting.value(), recipient=recipient, again=again, explanation=reason
+        lambda who, settings: prepare(
+            who,
+            way,
+            settings.reporting.value(),
+            office,
+            found,
+            recipient=recipient,
+            again=again,
+            explanation=reason,
         ),
     )
     made = max(done.facts.reports)
-    count = len(done.facts.reports[made].flags)
+    report = done.facts.reports[made]
+    count, to = len(report.flags), report.recipient
     typer.echo(
-        f"report {made}: prepared, {count:,} sighting{'' if count == 1 else 's'}; then: monitor report approve {made}"
+        f"report {made}: prepared{f' to {to}' if to else ''}, {count:,} sighting{'' if count == 1 else 's'};"
+        f" then: monitor report approve {made}"
     )
+    noticing.warn(settings, office.register.recipient(to) if to else None)
 
 
 for name, function in (
+    ("notice", noticing.notice),
+    ("mail", noticing.mail),
     ("approve", answering.approve),
     ("sent", answering.sent),
     ("hand-over", answering.hand_over),

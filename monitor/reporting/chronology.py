@@ -100,6 +100,9 @@ _SENTENCES: Mapping[EventType, Callable[[Body], str]] = {
         f" {b['category']}, {_sightings(b)}"
     ),
     EventType.REPORT_APPROVED: lambda b: f"report {b['report_id']} approved",
+    EventType.NOTICE_MADE: lambda b: f"notice of report {b['report_id']} made ({b['format']})",
+    EventType.MAIL_BEGUN: lambda b: f"mail of report {b['report_id']} begun",
+    EventType.MAIL_PUT_OFF: lambda b: f"mail of report {b['report_id']} not sent: {b['reason']}",
     EventType.REPORT_SENT: lambda b: f"report {b['report_id']} sent{_reference(b)}",
     EventType.REPORT_HANDED_OVER: lambda b: f"report {b['report_id']} handed over{_reference(b)}",
     EventType.REPORT_FAILED: lambda b: f"report {b['report_id']} could not be sent: {b['reason']}",

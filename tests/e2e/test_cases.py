@@ -13,11 +13,13 @@ from tests.contract.making import START, batch, declared, hash_list, later, matc
 from tests.e2e.site import Site, lines
 from tests.unit.reporting.desk import CHILD, EXACT, NEAR, UNMAPPED
 
+DETAILS = {"organisation": "Example Institute", "email": "reports@example.org"}
 PURPOSE = "comparing links with the mail of the hotline"
 
 
 async def fill(database: Path) -> None:
-    """Three people who may do everything. Five cases: a child's, an exact one seen twice, a near one, one without a category, another exact one."""
+    """Three people who may do everything. Five cases: a child's, an exact one seen twice, a near one, one without a
+    category, another exact one."""
     async with open_store(database) as store:
         for name in ("anna", "bert", "cara"):
             await store.run(operators.add, name, Role, operator="anna", at=START)
@@ -34,7 +36,7 @@ async def fill(database: Path) -> None:
 @pytest.fixture
 def place(tmp_path: Path) -> Site:
     found = Site(tmp_path)
-    found.write(operator="anna", reporting={"undo_seconds": 0})
+    found.write(operator="anna", reporting={"undo_seconds": 0}, operator_details=DETAILS)
     asyncio.run(fill(found.database))
     return found
 
@@ -94,7 +96,9 @@ def test_a_second_opinion_holds_and_assignments(place: Site) -> None:
     assert "near [the] threshold" in shown, "brackets are an operator's own"
     assert "held until 2099-01-01 23:59 as Cyber Unit asked (K-1)" in shown
     ok(place, "cases", "release-hold", "3", "--explanation", "they agreed")
-    assert "report 1: prepared, 1 sighting" in ok(place, "report", "prepare", "3", "--route", "dsa")
+    assert "report 1: prepared to telegram-dsa, 1 sighting" in ok(
+        place, "report", "prepare", "3", "--route", "dsa"
+    )
     (case,) = lines(ok(place, "cases", "show", "3", "--json"))
     assert (case["state"], case["assigned_to"], case["holds"]) == ("accepted", "bert", [])
     assert [event["type"] for event in case["events"]] == [
@@ -113,7 +117,7 @@ def test_a_report_from_the_hotline_to_its_correction(place: Site) -> None:
     assert "a hotline or the police comes first" in fails(
         place, 2, "report", "prepare", "1", "--route", "telegram"
     )
-    ok(place, "report", "prepare", "1", "--route", "hotline", "--recipient", "hotline-eu")
+    ok(place, "report", "prepare", "1", "--route", "hotline", "--recipient", "iwf")
     assert "first: monitor report approve" in fails(place, 2, "report", "hand-over", "1")
     ok(place, "report", "approve", "1")
     ok(place, "report", "failed", "1", "--explanation", "their form was down")
@@ -132,7 +136,7 @@ def test_a_report_from_the_hotline_to_its_correction(place: Site) -> None:
     assert ok(place, "report", "corrections") == "no correction is to be made\n"
     assert ok(place, "cases", "due") == "nothing is due\n"
     (told,) = lines(ok(place, "report", "show", "1", "--json"))
-    assert (told["route"], told["recipient"], told["outcome"]) == ("hotline", "hotline-eu", "actioned")
+    assert (told["route"], told["recipient"], told["outcome"]) == ("hotline", "iwf", "actioned")
     assert "correction of report 1 done (made): mailed the hotline" in ok(place, "report", "show", "1")
 
 

@@ -9,7 +9,7 @@ from monitor.reporting.notices.mail import eml
 from monitor.reporting.notices.notice import Notice, information_sheet, render
 from monitor.reporting.notices.register import Recipient, Register, load_register, stale
 from monitor.reporting.notices.requirements import REQUIREMENTS, missing
-from monitor.reporting.notices.sending import Approval, MailServer, Sent, send
+from monitor.reporting.notices.sending import Approval, MailServer, Sent, compose, send
 from monitor.reporting.notices.sightings import read_sightings
 from monitor.reporting.notices.templates import Templates
 
@@ -24,6 +24,7 @@ __all__ = [
     "Sent",
     "Templates",
     "category_of",
+    "compose",
     "eml",
     "information_sheet",
     "load_register",

@@ -69,7 +69,7 @@ def render(
     if lacks or category is None:
         raise InputError("\n".join(f"{route}: {what}" for what in lacks))
     if recipient is not None:
-        _fits(recipient, route, category)
+        recipient.check(route, category)
     anonymous = category in REQUIREMENTS[route].anonymous
     sender = None if anonymous else plain_details(details)
     facts = _facts(sightings, category, particulars) | {
@@ -111,17 +111,6 @@ def information_sheet(register: Register, language: str, made_at: datetime, temp
     }
     title, text = _text(templates, name, facts)
     return Notice(None, title, text, _page(templates, text, TOOL, language), made_at)
-
-
-def _fits(recipient: Recipient, route: Route, category: Category) -> None:
-    if recipient.route is not route and route is not Route.GENERIC:
-        raise InputError(
-            f"{recipient.id}: takes {recipient.route or 'no reports'}, not {route}; name another"
-        )
-    if not recipient.takes(category):
-        raise InputError(
-            f"{recipient.id}: takes {', '.join(sorted(recipient.categories))}, not {category}; name another"
-        )
 
 
 def _facts(sightings: Sequence[Sighting], category: Category, particulars: Particulars) -> dict[str, object]:

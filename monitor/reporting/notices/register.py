@@ -45,6 +45,17 @@ class Recipient:
         """Whether items of the category may be reported to it."""
         return not self.categories or category in self.categories
 
+    def check(self, route: Route, category: Category) -> None:
+        """Raises InputError when reports on this route, or of this category, are not for this recipient.
+
+        A generic notice can go to whoever takes reports on any route.
+        """
+        if self.route is None or (self.route is not route and route is not Route.GENERIC):
+            raise InputError(f"{self.id}: takes {self.route or 'no reports'}, not {route}; name another")
+        if not self.takes(category):
+            takes = ", ".join(sorted(self.categories))
+            raise InputError(f"{self.id}: takes {takes}, not {category}; name another")
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
@@ -70,6 +81,22 @@ class Register:
         return tuple(
             r for r in self.recipients if r.route is route and (category is None or r.takes(category))
         )
+
+    def choose(self, id: str | None, route: Route, category: Category) -> Recipient | None:
+        """The recipient of that id, or the only one that there is on the route for the category.
+
+        None where nobody is on it: in the app, and of a generic notice to whom the register does not know. Raises
+        InputError for one that there is not or that takes something else, and when one of several must be named.
+        """
+        if id is not None:
+            found = self.recipient(id)
+            found.check(route, category)
+            return found
+        several = self.on(route, category)
+        if len(several) > 1:
+            names = ", ".join(r.id for r in several)
+            raise InputError(f"{route}: there are several recipients; name one with --recipient: {names}")
+        return several[0] if several else None
 
     @property
     def for_victims(self) -> tuple[Recipient, ...]:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.model import Category, OperatorDetails, Route, Sighting
+from monitor.model import ROUTES, Category, OperatorDetails, Route, Sighting
 
-_ABUSE = frozenset({Category.CHILD, Category.ADULT_FILMED, Category.ADULT_SYNTHETIC})
-_ILLEGAL = _ABUSE | {Category.TERRORISM}
 _CHILD = frozenset({Category.CHILD})
 
 
@@ -21,9 +19,9 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a route takes: categories, the operator's fields, and whether each item needs a public address.
+    """What a route needs: the operator's fields, and whether each item needs a public address.
 
-    `anonymous` are the categories for which the notice leaves out who sends it.
+    `categories` are those that its notice can speak of; `anonymous` are those for which it leaves out who sends it.
     """
 
     title: str
@@ -31,6 +29,11 @@ class Requirements:
     needs: tuple[Need, ...] = ()
     public_address: bool = True
     anonymous: frozenset[Category] = frozenset()
+
+
+def _open(route: Route) -> frozenset[Category]:
+    """The categories to which the route is open: one table says so, `model.ROUTES`."""
+    return frozenset(category for category, routes in ROUTES.items() if route in routes)
 
 
 _ARTICLE_16 = "Article 16(2)(c) of the Digital Services Act"
@@ -44,22 +47,24 @@ _TIP = (
 REQUIREMENTS: Mapping[Route, Requirements] = {
     Route.TELEGRAM_MAIL: Requirements(
         "mail to the platform's takedown addresses",
-        _ILLEGAL,
+        _open(Route.TELEGRAM_MAIL),
         (Need("organisation", "the platform, to know who writes"), Need("email", _ASK_BACK)),
     ),
     Route.DSA: Requirements(
         "notice under Article 16 of the EU Digital Services Act",
-        _ILLEGAL,
+        _open(Route.DSA),
         (Need("organisation", _ARTICLE_16, _CHILD), Need("email", _ARTICLE_16, _CHILD)),
         anonymous=_CHILD,
     ),
-    Route.HOTLINE: Requirements("list of addresses for a hotline (IWF, INHOPE)", _CHILD),
-    Route.NCMEC: Requirements("sheet for the public form of NCMEC's CyberTipline", _CHILD),
-    Route.KR_REVIEW_BODY: Requirements("tip to Korea's communications review body", _ABUSE, _TIP),
-    Route.KR_POLICE: Requirements("tip to Korea's police", _ABUSE, _TIP),
+    Route.HOTLINE: Requirements("list of addresses for a hotline (IWF, INHOPE)", _open(Route.HOTLINE)),
+    Route.NCMEC: Requirements("sheet for the public form of NCMEC's CyberTipline", _open(Route.NCMEC)),
+    Route.KR_REVIEW_BODY: Requirements(
+        "tip to Korea's communications review body", _open(Route.KR_REVIEW_BODY), _TIP
+    ),
+    Route.KR_POLICE: Requirements("tip to Korea's police", _open(Route.KR_POLICE), _TIP),
     Route.KR_VICTIM_CENTRE: Requirements(
         "referral sheet for Korea's centre for victims",
-        _ABUSE,
+        _open(Route.KR_VICTIM_CENTRE),
         (
             Need("organisation", "the centre, to know who refers"),
             Need("contact_name", _ASK_BACK),
@@ -69,7 +74,8 @@ REQUIREMENTS: Mapping[Route, Requirements] = {
     ),
     Route.GENERIC: Requirements(
         "notice to any recipient",
-        frozenset(Category),
+        # What nobody has named is open to no route unless reporting.routes says so; this one can then tell of it.
+        _open(Route.GENERIC) | {Category.UNKNOWN},
         (Need("organisation", "the recipient, to know who writes"), Need("email", _ASK_BACK)),
     ),
 }

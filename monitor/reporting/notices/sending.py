@@ -6,6 +6,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
 
@@ -53,13 +54,8 @@ class Sent:
     sha256: str
 
 
-async def send(notice: Notice, server: MailServer, approval: Approval) -> Sent:
-    """Mail the notice, once. Tries once: whoever repeats it decides on the error.
-
-    Raises InputError when the notice may not or cannot be mailed, MailUnavailable when it surely was not sent and
-    may be later, MailRefused when it surely was not and will not be, MailUncertain when nobody can tell. A call
-    that is cancelled may have sent it all the same.
-    """
+def compose(notice: Notice, server: MailServer, approval: Approval) -> EmailMessage:
+    """The mail that `send` sends: the same for the same notice. Raises InputError when it may not or cannot be."""
     if notice.report_id is None or approval.report_id != notice.report_id:
         raise InputError("the notice is not of the report that was approved; nothing was sent")
     if notice.recipient is None or not notice.recipient.email:
@@ -69,9 +65,20 @@ async def send(notice: Notice, server: MailServer, approval: Approval) -> Sent:
     sender = server.sender or (notice.sender.email if notice.sender else None)
     if notice.sender is None or not sender:
         raise InputError("the notice leaves out who sends it; hand it over without a mail")
-    mail = message(notice, sender, draft=False)
-    await asyncio.to_thread(_deliver, server, sender, notice.recipient.email, encoded(mail))
-    return Sent(str(mail["Message-ID"]), notice.recipient.email, notice.sha256)
+    return message(notice, sender, draft=False)
+
+
+async def send(notice: Notice, server: MailServer, approval: Approval) -> Sent:
+    """Mail the notice, once. Tries once: whoever repeats it decides on the error.
+
+    Raises InputError when the notice may not or cannot be mailed, MailUnavailable when it surely was not sent and
+    may be later, MailRefused when it surely was not and will not be, MailUncertain when nobody can tell. A call
+    that is cancelled may have sent it all the same.
+    """
+    mail = compose(notice, server, approval)
+    sender, to = (str(mail[name].addresses[0].addr_spec) for name in ("From", "To"))
+    await asyncio.to_thread(_deliver, server, sender, to, encoded(mail))
+    return Sent(str(mail["Message-ID"]), to, notice.sha256)
 
 
 def _deliver(server: MailServer, sender: str, to: str, data: bytes) -> None:

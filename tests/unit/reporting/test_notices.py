@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import InputError
-from monitor.model import Algorithm, CaseId, Category, MediaKind, MessageId, OperatorDetails, Route
+from monitor.model import ROUTES, Algorithm, CaseId, Category, MediaKind, MessageId, OperatorDetails, Route
 from monitor.reporting.notices import (
     REQUIREMENTS,
     Particulars,
@@ -299,6 +299,17 @@ def test_without_a_category_there_is_no_route(route: Route) -> None:
 def test_what_a_list_does_not_state_goes_to_no_one_who_must_act_on_it() -> None:
     takers = [r for r, needs in REQUIREMENTS.items() if Category.UNKNOWN in needs.categories]
     assert takers == [Route.GENERIC]
+
+
+@pytest.mark.parametrize("category", sorted(Category))
+def test_a_notice_can_be_made_on_each_route_that_is_open_to_a_category_and_on_no_other(
+    category: Category,
+) -> None:
+    noticed = {route for route, needs in REQUIREMENTS.items() if category in needs.categories}
+    # Nothing is open to unknown unless the configuration says so; then a generic notice can tell of it.
+    more = {Route.GENERIC} if category is Category.UNKNOWN else set()
+    assert noticed == set(ROUTES[category]) - {Route.TELEGRAM} | more
+    assert set(REQUIREMENTS) == set(Route) - {Route.TELEGRAM}
 
 
 def test_one_notice_has_one_category() -> None:
