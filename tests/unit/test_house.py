@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "config_edit": {"errors"},
     "config": {"errors", "model", "secrets", "yaml_lines"},
     "fetching": FREE,
+    "recording": ADAPTER,
     "pipeline": ADAPTER | {"fetching"},
     "followup": ADAPTER,
     "telegram": ADAPTER,
