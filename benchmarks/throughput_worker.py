@@ -16,7 +16,8 @@ from monitor.collector import collect
 from monitor.config import Config, load
 from monitor.prepare import Prepared, prepare
 from monitor.store import open_store
-from monitor.telegram.client import Connection, connect
+from monitor.telegram.client import connect
+from monitor.telegram.connection import Connection
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in
 

@@ -19,11 +19,13 @@ from monitor.errors import (
 from monitor.fetching import Fetching, Limits
 from monitor.matching import ListMatcher
 from monitor.model import Budget, Category, ChannelId, Declaration, EntryStanding, Source
-from monitor.pipeline import Examiner, Recorder
+from monitor.pipeline import Examiner
 from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, film_rule, now
+from monitor.recording import Recorder
 from monitor.telegram.catchup import CatchUp
-from monitor.telegram.client import Connection, Credentials, Endpoint, connect
+from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.connection import Connection
 from monitor.telegram.convert import Ages, Context
 from monitor.telegram.errands import Errands
 from monitor.telegram.live import Live

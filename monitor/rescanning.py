@@ -13,7 +13,7 @@ from monitor.config import Config
 from monitor.errors import FatalError
 from monitor.pair import any_of
 from monitor.prepare import now
-from monitor.store import Rescanned, open_reader, open_store
+from monitor.store import Rescanned, open_reader, open_store, rescans
 
 LOOK = 0.5
 """Seconds between two looks at how far it has come."""
@@ -39,7 +39,7 @@ async def rescan(config: Config, wanted: Wanted, stop: asyncio.Event, show: Show
     """Have it done, and tell `show` how far it has come. When `stop` is set first, something is left; None when it
     was set before anything was requested.
 
-    Raises what `SqlStore.rescan` does, FatalError when a daemon ends meanwhile, and as `daemon.run` does.
+    Raises what `rescans.request` does, FatalError when a daemon ends meanwhile, and as `daemon.run` does.
     """
     if reloading.noticed(config.state) is not None and daemon.running(config.state):
         number = await _request(config, wanted)
@@ -61,7 +61,8 @@ async def rescan(config: Config, wanted: Wanted, stop: asyncio.Event, show: Show
 
 async def _request(config: Config, wanted: Wanted) -> int:
     async with open_store(config.database) as store:
-        return await store.rescan(
+        return await store.run(
+            rescans.request,
             operator=wanted.operator,
             since=wanted.since,
             until=wanted.until,

@@ -81,7 +81,7 @@ def revoke(
     from monitor.errors import InputError
     from monitor.model import Role
     from monitor.prepare import now
-    from monitor.store import open_store
+    from monitor.store import channels, open_store
 
     settings = read_config(config)
     who, name = operator(settings, acting, Role.ADMIN), username.removeprefix("@")
@@ -94,7 +94,7 @@ def revoke(
 
     async def revoked() -> bool:
         async with open_store(settings.database) as store:
-            return await store.revoke(name, explanation=reason.strip(), operator=who, at=now())
+            return await store.run(channels.revoke, name, explanation=reason.strip(), operator=who, at=now())
 
     if asyncio.run(revoked()):
         typer.echo(f"{name}: revoked; a running daemon stops within half a minute")

@@ -157,14 +157,14 @@ def release(
 
     from monitor.model import Role
     from monitor.prepare import now
-    from monitor.store import open_store
+    from monitor.store import media, open_store
 
     settings = read_config(config)
     who, database = operator(settings, acting, Role.REVIEWER), existing_store(settings)
 
     async def released() -> int:
         async with open_store(database) as store:
-            return await store.release(name, entry, who, now())
+            return await store.run(media.released, name, entry, who, now())
 
     raised = asyncio.run(released())
     typer.echo(f"{name}/{entry} released; {raised:,} flags raised")
@@ -201,12 +201,13 @@ async def _noted(
     settings: "Config", who: str, hashes: "list[Hash]", found: "list[tuple[str, tuple[Match, ...]]]"
 ) -> None:
     from monitor.prepare import now
-    from monitor.store import open_store
+    from monitor.store import lookups, open_store
 
     if not settings.database.exists():
         return
     async with open_store(settings.database) as store:
-        await store.looked_up(
+        await store.run(
+            lookups.looked_up,
             who,
             [hash.algorithm for hash in hashes],
             hashes=len(found),

@@ -12,7 +12,7 @@ from monitor.errors import MailRefused, MailUncertain, MonitorError
 from monitor.model import Event, EventType, ReportingPolicy, ReportState, Scalar
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, act_on_report, look, step
-from monitor.reporting.casefacts import Report
+from monitor.reporting.casefacts import SENDABLE, Report
 from monitor.reporting.notices import Approval, MailServer, Sent, compose, send
 from monitor.reporting.noticing import Office, draw
 from monitor.store import SqlStore
@@ -116,6 +116,6 @@ def _put_off(report: Report, operator: str) -> Step:
 
 def _fail(case: Case, report: Report, operator: str, reason: str) -> Sequence[Step]:
     # One that fell meanwhile does not stand up again by failing; the begun mail stays on record.
-    if report.state not in reports.SENDABLE:
+    if report.state not in SENDABLE:
         return []
     return reports.failed(operator, reason)(case, report)

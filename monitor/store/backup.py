@@ -19,7 +19,8 @@ from urllib.parse import quote
 from monitor.errors import InputError, StoreCorrupt, StoreUnavailable
 from monitor.model import EventType, Scalar
 from monitor.store import engine, migrate
-from monitor.store.store import SqlStore, open_store
+from monitor.store.opening import open_store
+from monitor.store.store import SqlStore
 
 _SIDES = ("-wal", "-shm")
 """What SQLite keeps beside a database."""

@@ -110,9 +110,13 @@ def refused(conn: Connection, salt: Salt, username: str, reason: Refusal, at: da
 
 
 def revoke(
-    conn: Connection, salt: Salt, username: str, explanation: str, operator: str, at: datetime
+    conn: Connection, salt: Salt, username: str, *, explanation: str, operator: str, at: datetime
 ) -> bool:
-    """The authorization ends by command; see `SqlStore.revoke`."""
+    """End a channel's authorization, with an event; False when it was revoked already.
+
+    It is stopped at once as far as the records go, and holds until another reference is declared. Raises
+    InputError for a channel that is not on record, NotAuthorized for one without an authorization.
+    """
     row = _row(conn, username)
     if row is None:
         raise InputError(f"{username}: is not on record; monitor channels list shows what is")

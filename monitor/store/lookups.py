@@ -23,13 +23,17 @@ def looked_up(
     salt: Salt,
     operator: str,
     algorithms: Sequence[Algorithm],
+    *,
     hashes: int,
     matched: int,
-    *,
     limit: int,
     at: datetime,
 ) -> None:
-    """See SqlStore.looked_up. The hashes themselves are nowhere on record."""
+    """Note that an operator looked up so many hashes, of which so many matched, with an event.
+
+    The hashes themselves are nowhere on record. Raises InputError, and notes nothing, when that is more than `limit`
+    within the hour.
+    """
     table = lookups.c
     conn.execute(delete(lookups).where(table.at <= at - WINDOW))
     own = select(table.at, table["count"]).where(table.operator == operator).order_by(table.at)

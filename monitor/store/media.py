@@ -190,7 +190,10 @@ def _examined(conn: Connection, salt: Salt, most_an_hour: int, result: Examined)
 
 
 def released(conn: Connection, salt: Salt, hash_list: str, entry: str, operator: str, at: datetime) -> int:
-    """End an entry's quarantine and raise what it held back; the number of new flags. Raises InputError."""
+    """End an entry's quarantine by a person's word and raise the flags that it held back; how many are new.
+
+    Raises InputError when the entry is in none.
+    """
     case_id, items = quarantine.release(conn, salt, hash_list, entry, operator, at)
     return _raise_what_was_held(conn, salt, case_id, items, at)
 

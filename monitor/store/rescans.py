@@ -34,14 +34,20 @@ class Rescanned:
 def request(
     conn: Connection,
     salt: Salt,
+    *,
     operator: str,
     since: datetime,
-    until: datetime | None,
-    hash_list: str | None,
-    username: str | None,
+    until: datetime | None = None,
+    hash_list: str | None = None,
+    username: str | None = None,
     at: datetime,
 ) -> int:
-    """Let media wait again; see `SqlStore.rescan`."""
+    """Let media posted in the window (both ends included) wait again, with an event; returns its number.
+
+    What has matched is left alone, and so is what can no longer be asked for. With `hash_list` only what
+    was settled before that list's current version was loaded. Raises InputError for a list or a channel
+    that is not on record, NotAuthorized for a channel that is not collected.
+    """
     loaded_at, version = (None, None) if hash_list is None else _current(conn, hash_list)
     number = events.following(conn)
     again: ColumnElement[bool] = media.c.outcome != MediaOutcome.MATCH.value

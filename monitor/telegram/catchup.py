@@ -14,7 +14,7 @@ from monitor.model import Backfill, Batch, ChannelId, Coverage, MessageId, Sourc
 from monitor.ports import Store
 from monitor.telegram import changes, history
 from monitor.telegram.changes import LIMIT, TooLong
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.history import Contexts, Newest
 from monitor.telegram.live import Live
 from monitor.telegram.media import References

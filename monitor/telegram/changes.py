@@ -7,7 +7,7 @@ from typing import Any
 from telethon.tl import functions, types
 
 from monitor.model import Batch, ChannelId, MessageId, Source
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.history import Contexts, Newest, batch
 from monitor.telegram.media import References
 

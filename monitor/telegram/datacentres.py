@@ -18,7 +18,8 @@ from telethon.tl.alltlobjects import LAYER
 
 from monitor.errors import MonitorError, SessionRevoked, SourceUnavailable
 from monitor.telegram.answers import apart
-from monitor.telegram.client import CONNECT_TIMEOUT, Connection
+from monitor.telegram.client import CONNECT_TIMEOUT
+from monitor.telegram.connection import Connection
 
 
 class LinkLost(SourceUnavailable):

@@ -7,7 +7,7 @@ from telethon import utils
 from telethon.tl import functions, types
 
 from monitor.model import ChannelId, MessageId
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.history import Newest
 
 PAGE = 100

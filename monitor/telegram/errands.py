@@ -15,7 +15,7 @@ from typing import Any
 from monitor.errors import AccountFrozen, FloodWait, SessionRevoked
 from monitor.model import Budget, Errand, ErrandFailure, ErrandState, Told
 from monitor.ports import Store
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.reporting import Refused, Unheard, Walk
 
 log = logging.getLogger(__name__)

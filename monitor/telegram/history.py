@@ -9,7 +9,7 @@ from typing import Any
 from telethon.tl import functions, types
 
 from monitor.model import Batch, ChannelId, MessageId, Source, Span
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.convert import Context, message
 from monitor.telegram.media import References
 

@@ -14,7 +14,7 @@ from telethon.tl import functions, types
 
 from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, ChannelRefused
 from monitor.model import Channel, ChannelId, ChannelState, ChatKind, Declaration, Profile, Refusal
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.convert import profile
 from monitor.telegram.politeness import JOIN
 

@@ -33,7 +33,7 @@ from monitor.errors import (
     SourceUnavailable,
 )
 from monitor.model import MediaId, PendingMedia
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.convert import PhotoSize, photo_sizes
 from monitor.telegram.datacentres import DataCentres, LinkLost
 from monitor.telegram.pace import Pace

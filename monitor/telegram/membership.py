@@ -16,7 +16,7 @@ from monitor.errors import FloodWait
 from monitor.model import Channel, ChannelId, Declaration, Refusal
 from monitor.ports import Store
 from monitor.telegram.catchup import complete
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.dialogs import Line, dialogs
 from monitor.telegram.joining import fits, leave, refusal, stand, to_leave
 from monitor.telegram.live import Live

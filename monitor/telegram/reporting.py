@@ -13,7 +13,7 @@ from telethon.tl import functions, types
 
 from monitor.errors import ChannelError, ChannelGone, ChannelPrivate, FloodWait, SourceUnavailable
 from monitor.model import MOST_LABELS, ChannelId, ErrandFailure, ErrandState, Label, MessageId
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 
 _GONE = (errors.MessageIdInvalidError, errors.MsgIdInvalidError, errors.MessageIdsEmptyError)
 

@@ -15,7 +15,7 @@ from telethon import errors
 from telethon.tl import functions, types
 
 from monitor.errors import InputError
-from monitor.telegram.client import Connection
+from monitor.telegram.connection import Connection
 from monitor.telegram.failures import map_error
 
 Ask = Callable[[str, bool], str]

@@ -11,7 +11,8 @@ import pytest
 
 from monitor.config import load
 from monitor.model import Authorization, Basis, Channel, ChannelState, Declaration, Refusal
-from monitor.telegram.client import Connection, Credentials, Endpoint, connect
+from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.connection import Connection
 from monitor.telegram.joining import leave, stand, to_leave
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in

@@ -1,6 +1,8 @@
 """The house rules of imports: who may know whom, and who alone may use which library."""
 
 import ast
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "config_edit": {"errors"},
     "config": {"errors", "model", "secrets", "yaml_lines"},
     "fetching": FREE,
+    "recording": ADAPTER,
     "pipeline": ADAPTER | {"fetching"},
     "followup": ADAPTER,
     "telegram": ADAPTER,
@@ -119,3 +122,30 @@ def test_commands_import_rooms_only_when_they_run(path: Path) -> None:
     for module, later in imported(path):
         if module.startswith("monitor.") and not module.startswith("monitor.cli"):
             assert later, f"{path.name} imports {module} at its top; --help would pay for it"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "model").glob("*.py")), ids=lambda p: p.name)
+def test_the_model_imports_the_standard_library_alone(path: Path) -> None:
+    for module, _ in imported(path):
+        assert module.split(".")[0] in sys.stdlib_module_names or module.startswith("monitor.model."), module
+
+
+def defined(path: Path) -> Iterator[str]:
+    """The public names that a file gives to what it defines."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        else:
+            names = []
+        yield from (name for name in names if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("package", ["model", "config"])
+def test_what_a_part_defines_its_package_gives(package: str) -> None:
+    parts = sorted((PACKAGE / package).glob("[!_]*.py"))
+    names = [name for path in parts for name in defined(path)]
+    assert len(parts) > 10
+    assert sorted(names) == sorted(importlib.import_module(f"monitor.{package}").__all__)

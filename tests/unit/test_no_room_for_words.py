@@ -231,7 +231,7 @@ def roomy(hint: Any) -> bool:
 def fields() -> Iterator[tuple[str, Any]]:
     """Every field of every dataclass of the model."""
     for name, kind in vars(model).items():
-        if dataclasses.is_dataclass(kind) and inspect.isclass(kind) and kind.__module__ == model.__name__:
+        if dataclasses.is_dataclass(kind) and inspect.isclass(kind):
             for field, hint in typing.get_type_hints(kind).items():
                 yield f"{name}.{field}", hint
 

@@ -11,6 +11,7 @@ from monitor.model import EventType
 from monitor.reporting.bundle import Bundle, Handover, LogAccess, write_bundle
 from monitor.reportlog import Leaf, Signer, extend
 from monitor.store import SqlStore, open_store
+from monitor.store.events import Salt
 from tests.contract.making import batch, declared, later, matched, message, picture, profile
 
 SIGNER = Signer("example.org/monitor", bytes(range(32)))
@@ -79,10 +80,10 @@ async def erase(store: SqlStore, seq: int) -> None:
 async def execute(store: SqlStore, sql: str, *values: int) -> None:
     """Change the store behind its back."""
 
-    def change(conn: Connection) -> None:
+    def change(conn: Connection, salt: Salt) -> None:
         conn.exec_driver_sql(sql, values)
 
-    await store._write(change)
+    await store.run(change)
 
 
 async def bundled(folder: Path, name: str = "bundle.zip") -> Bundle:

@@ -20,6 +20,7 @@ from monitor.reporting.acting import Case, act, step
 from monitor.store import SqlStore, open_store
 from monitor.store.casebook import case_numbers, list_cases
 from monitor.store.cases import Step, entries, read
+from monitor.store.media import released
 from monitor.store.sightings import NOT_ON_RECORD, sightings
 from tests.contract.making import (
     CHANNEL,
@@ -64,7 +65,7 @@ async def test_what_was_held_back_joins_its_case_when_it_is_released(tmp_path: P
         await store.examined(matched(1, NEAR, at=later(1)))
         await store.examined(matched(2, NEAR, CHILD, at=later(2)))
         assert await of_case(store, 1) == [EventType.FLAG_RAISED, EventType.ENTRY_QUARANTINED]
-        await store.release("partner-a", "e2", "analyst-1", later(3))
+        await store.run(released, "partner-a", "e2", "analyst-1", later(3))
         assert await of_case(store, 1) == [
             EventType.FLAG_RAISED,
             EventType.ENTRY_QUARANTINED,

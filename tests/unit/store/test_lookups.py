@@ -8,7 +8,7 @@ import pytest
 
 from monitor.errors import InputError
 from monitor.model import Algorithm, EventType
-from monitor.store import SqlStore, open_store
+from monitor.store import SqlStore, lookups, open_store
 from tests.contract.making import START, later
 
 
@@ -21,8 +21,14 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 async def ask(
     store: SqlStore, hashes: int, at: datetime, operator: str = "analyst-1", limit: int = 10
 ) -> None:
-    await store.looked_up(
-        operator, [Algorithm.SHA256, Algorithm.PDQ], hashes=hashes, matched=1, limit=limit, at=at
+    await store.run(
+        lookups.looked_up,
+        operator,
+        [Algorithm.SHA256, Algorithm.PDQ],
+        hashes=hashes,
+        matched=1,
+        limit=limit,
+        at=at,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.errors import ChannelRefused, InputError, NotAuthorized
 from monitor.model import ChannelState, EventType, MediaOutcome, MessageRecord, Refusal
-from monitor.store import Rescanned, SqlStore, open_store
+from monitor.store import Rescanned, SqlStore, channels, open_store, rescans
 from tests.contract.making import (
     AUTHORIZATION,
     CHANNEL,
@@ -42,7 +42,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 
 async def revoke(store: SqlStore, username: str = "one_channel") -> bool:
-    return await store.revoke(username, explanation="the owner asked", operator="analyst-1", at=later(1))
+    return await store.run(
+        channels.revoke, username, explanation="the owner asked", operator="analyst-1", at=later(1)
+    )
 
 
 async def standing(store: SqlStore, username: str = "one_channel") -> tuple[str, str | None]:
@@ -118,7 +120,7 @@ async def media(store: SqlStore, *records: MessageRecord) -> None:
 
 async def rescan(store: SqlStore, **options: object) -> Rescanned:
     usual: dict[str, object] = {"operator": "analyst-1", "since": ALWAYS, "at": later(9_000)}
-    number = await store.rescan(**(usual | options))  # type: ignore[arg-type]  # spelled out at each call
+    number = await store.run(rescans.request, **(usual | options))  # type: ignore[arg-type]  # spelled out at each call
     return await store.reader.rescanned(number)
 
 

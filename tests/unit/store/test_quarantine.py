@@ -9,6 +9,7 @@ import pytest
 from monitor.errors import InputError
 from monitor.model import Algorithm, EventType, Examined, Match, MediaId, MediaKind, MediaOutcome, MediaRef
 from monitor.store import SqlStore, open_store
+from monitor.store.media import released
 from tests.contract.making import START, batch, later, message
 
 MOST = 3
@@ -66,7 +67,7 @@ async def test_further_messages_of_a_quarantined_item_raise_no_flag_either(store
 async def test_a_release_raises_what_was_held_back(store: SqlStore) -> None:
     for number in range(1, 7):
         await matched(store, number, FLOOD, *([QUIET] if number == 6 else []))
-    raised = await store.release("partner-a", "flood", "analyst-1", later(9000))
+    raised = await store.run(released, "partner-a", "flood", "analyst-1", later(9000))
     assert raised == 2
     assert await store.reader.quarantined() == []
     flagged = {(r["media_id"], r["entry"]) async for r in store.reader.flag_rows()}
@@ -78,11 +79,11 @@ async def test_a_release_raises_what_was_held_back(store: SqlStore) -> None:
 async def test_after_a_release_only_what_comes_then_counts(store: SqlStore) -> None:
     for number in range(1, 5):
         await matched(store, number, FLOOD)
-    await store.release("partner-a", "flood", "analyst-1", START + timedelta(seconds=10))
+    await store.run(released, "partner-a", "flood", "analyst-1", START + timedelta(seconds=10))
     assert [await matched(store, number, FLOOD) for number in range(11, 16)] == [1, 1, 1, 0, 0]
 
 
 async def test_what_is_in_no_quarantine_cannot_be_released(store: SqlStore) -> None:
     await matched(store, 1, QUIET)
     with pytest.raises(InputError, match="is not in quarantine"):
-        await store.release("partner-a", "quiet", "analyst-1", START)
+        await store.run(released, "partner-a", "quiet", "analyst-1", START)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from monitor.errors import MonitorError, StoreBusy, StoreCorrupt, StoreUnavailable
 from monitor.model import Counters, EventType
 from monitor.store import open_reader, open_store
+from monitor.store.events import Salt
 from tests.contract.making import (
     CHANNEL,
     START,
@@ -74,7 +75,7 @@ async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> No
 
 
 async def test_each_connection_is_set_up_for_durability_and_silence(path: Path) -> None:
-    def read(conn: Connection) -> dict[str, object]:
+    def read(conn: Connection, *_: Salt) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "temp_store", "query_only")
         return {name: conn.execute(text(f"PRAGMA {name}")).scalar() for name in names}
 
@@ -86,7 +87,7 @@ async def test_each_connection_is_set_up_for_durability_and_silence(path: Path) 
             "secure_delete": 1,
             "temp_store": 2,
         }
-        assert await store._write(read) == kept | {"query_only": 0}
+        assert await store.run(read) == kept | {"query_only": 0}
         assert await store.reader.run(read) == kept | {"query_only": 1}
 
 
@@ -301,11 +302,11 @@ async def test_a_full_disk_is_named(path: Path) -> None:
     async with open_store(path) as store:
         await store.record([batch(message(1))])
 
-        def limit(conn: Connection) -> None:
+        def limit(conn: Connection, salt: Salt) -> None:
             pages = conn.execute(text("PRAGMA page_count")).scalar_one()
             conn.execute(text(f"PRAGMA max_page_count = {pages}"))
 
-        await store._write(limit)
+        await store.run(limit)
         with pytest.raises(StoreUnavailable, match="disk is full"):
             await store.record([batch(*(message(n) for n in range(2, 5_000)))])
         assert len([row async for row in store.reader.message_rows()]) == 1

@@ -1,0 +1,13 @@
+"""What is not kept for ever."""
+
+import enum
+
+
+class Purpose(enum.StrEnum):
+    """What a time can be laid down for after which it is removed."""
+
+    MESSAGES = "messages"
+    DELETED_MESSAGES = "deleted_messages"
+    SENDERS = "senders"
+    COUNTERS = "counters"
+    EVENT_BODIES = "event_bodies"
