@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config_edit import add_list, remove_list, write
@@ -72,6 +72,7 @@ def test_a_form_that_cannot_be_changed_is_refused() -> None:
 WORDS = st.text(min_size=1, max_size=20).filter(lambda s: s.isprintable())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(WORDS, WORDS | st.lists(WORDS) | st.none() | st.integers(), max_size=5))
 def test_whatever_an_entry_says_it_is_read_back(entry: dict[str, object]) -> None:
     entry = {"name": "new", **entry} | {"name": "new"}

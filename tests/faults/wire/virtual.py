@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 START = 1_800_000_000.0
 """Unix seconds at which virtual time begins: January 2027."""
-ON_THEIR_WAY = 0.001
+ON_THEIR_WAY = 0.0001
 """Real seconds in which bytes that were written arrive at the other end of a loopback socket."""
 
 
@@ -36,7 +36,9 @@ class _Selector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if ready := super().select(ON_THEIR_WAY):
+        # Waiting in the system's own call takes a whole millisecond, ten thousand times a day.
+        time.sleep(ON_THEIR_WAY)
+        if ready := super().select(0):
             return ready
         if timeout is None:
             raise Stuck("no timer is set, and nobody will wake the loop")
