@@ -35,8 +35,8 @@ ITS_OWN = (ErrandFailure.MESSAGE_GONE, ErrandFailure.CHANNEL_GONE, ErrandFailure
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a person says of a report: `path` are the texts to choose and `comment` what goes with it, empty and None for
-    what is remembered; `explanation` as in `Wanted`."""
+    """What a person says of a report: `path` are the texts to choose and `comment` what goes with it, empty and None
+    for what is remembered; `explanation` as in `Wanted`."""
 
     path: tuple[str, ...] = ()
     comment: str | None = None
