@@ -35,11 +35,11 @@ ITS_OWN = (ErrandFailure.MESSAGE_GONE, ErrandFailure.CHANNEL_GONE, ErrandFailure
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a person says of a report: `path` are the texts to choose, empty for those that are remembered; `comment`
-    and `explanation` as in `Wanted`."""
+    """What a person says of a report: `path` are the texts to choose and `comment` what goes with it, empty and None
+    for what is remembered; `explanation` as in `Wanted`."""
 
     path: tuple[str, ...] = ()
-    comment: str | None = ""
+    comment: str | None = None
     explanation: str | None = None
 
 
@@ -106,7 +106,7 @@ async def send_report(
                 approval,
                 operator,
                 words.path,
-                words.comment,
+                "" if words.comment is None and ask is None else words.comment,
                 words.explanation,
                 report_id,
                 reports.gate(report_id, config.reporting.value(), now()),
@@ -170,11 +170,12 @@ async def _items(store: SqlStore, case: Case, report: Report) -> list[_Item]:
 def _remembered(config: Config, report: Report, items: Sequence[_Item], words: Words) -> Words:
     """What was chosen for an item of this report before; else what the configuration chooses for its category."""
     arrived = max((i.arrived for i in items if i.arrived), key=lambda e: e.errand_id, default=None)
-    if words.path:
-        return words
+    path = words.path
     if arrived is not None:
-        return _repeated(words, arrived)
-    return replace(words, path=config.telegram.report_menu.get(report.category, ()))
+        words = _repeated(words, arrived)
+    elif not path:
+        path = config.telegram.report_menu.get(report.category, ())
+    return replace(words, path=path or words.path)
 
 
 def _repeated(words: Words, errand: InAppReport) -> Words:

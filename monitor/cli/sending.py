@@ -76,7 +76,7 @@ def send(
         raise InputError(f"--route {route}: this command sends in the app; its route is telegram")
     existing_store(settings)
     asks = sys.stdin.isatty() and sys.stderr.isatty()
-    words = Words(tuple(choose or ()), "" if comment is None and not asks else comment, again)
+    words = Words(tuple(choose or ()), comment, again)
 
     async def sent() -> "Sent":
         stop = asyncio.Event()
