@@ -45,6 +45,12 @@ def test_a_few_kills_lose_no_event_and_tear_no_log(prove: Prove) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_more_kills_lose_no_event_and_tear_no_log(prove: Prove) -> None:
+    assert prove("kills", 60, 2)["kills"] == 60
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2))
 def test_five_hundred_kills_lose_no_event_and_tear_no_log(prove: Prove, seed: int) -> None:
@@ -57,7 +63,7 @@ def test_a_sample_of_failing_calls_loses_nothing(prove: Prove) -> None:
 
 
 @needs_strace
-@pytest.mark.prove
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("half", range(2))
 def test_no_failing_call_loses_a_leaf_or_passes_in_silence(prove: Prove, half: int) -> None:
@@ -72,6 +78,13 @@ def test_a_few_power_cuts_lose_nothing(prove: Prove) -> None:
 
 @needs_strace
 @pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_two_hundred_power_cuts_lose_nothing(prove: Prove) -> None:
+    assert prove("power", 200, 2)["states"] == 200
+
+
+@needs_strace
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(2))
 def test_a_thousand_power_cuts_lose_nothing(prove: Prove, seed: int) -> None:
