@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.clock import now
 from monitor.errors import (
     AccountFrozen,
     FloodWait,
@@ -21,7 +22,7 @@ from monitor.matching import ListMatcher
 from monitor.model import Budget, Category, ChannelId, Declaration, EntryStanding, Source
 from monitor.pipeline import Examiner
 from monitor.ports import Hasher, Matcher, Progress, Store
-from monitor.prepare import Prepared, film_rule, now
+from monitor.prepare import Prepared, film_rule
 from monitor.recording import Recorder
 from monitor.telegram.catchup import CatchUp
 from monitor.telegram.client import Credentials, Endpoint, connect

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitor import cord, logs
+from monitor.clock import now
 from monitor.collector import collect, take_up_lists
 from monitor.config import Config
 from monitor.confinement import InForce, confine_collector
@@ -23,7 +24,7 @@ from monitor.decoder import WorkerHasher
 from monitor.errors import MonitorError, SessionRevoked
 from monitor.matching import warm_up_index
 from monitor.ports import Hasher, Progress
-from monitor.prepare import Prepared, fetches_media, now, prepare, sampling
+from monitor.prepare import Prepared, fetches_media, prepare, sampling
 from monitor.streams import finish
 from monitor.telegram.reach import resolved
 from monitor.telegram.sealing import unseal

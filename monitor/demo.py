@@ -17,12 +17,13 @@ from pathlib import Path
 import yaml
 
 from monitor import daemon
+from monitor.clock import now
 from monitor.config import Config, load
 from monitor.demo_report import Reported, report_one
 from monitor.errors import FatalError, InputError
 from monitor.matching import film_of, hash_image
 from monitor.model import ChannelState, Role
-from monitor.prepare import Prepared, now, prepare, pseudonym_key
+from monitor.prepare import Prepared, prepare, pseudonym_key
 from monitor.reporting.entries import EntryNames
 from monitor.reporting.exports import export
 from monitor.reportlog.note import SEED_BYTES

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.clock import now
 from monitor.config import Config
 from monitor.errors import FatalError
 from monitor.model import Approval, CaseId, EventType, Route
-from monitor.prepare import now, pseudonym_key
+from monitor.prepare import pseudonym_key
 from monitor.proving import required_signer
 from monitor.reporting import decisions, reports
 from monitor.reporting.acting import Case, act, act_on_report, look

@@ -2,11 +2,11 @@
 
 import stat
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor import exchange_lists
+from monitor.clock import now
 from monitor.config import Config, Films, HashListEntry, Perceptual
 from monitor.errors import ConfigError
 from monitor.matching import FilmRule, Sampling
@@ -18,11 +18,6 @@ from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
 
 if TYPE_CHECKING:
     from monitor.reporting.notices import MailServer
-
-
-def now() -> datetime:
-    """The wall clock, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

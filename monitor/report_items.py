@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from monitor.clock import now
 from monitor.config import Config
 from monitor.daemon import running
 from monitor.errors import InputError, NotAuthorized
@@ -19,7 +20,6 @@ from monitor.model import (
     Route,
 )
 from monitor.pair import any_of
-from monitor.prepare import now
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, act_on_report, look
 from monitor.reporting.casefacts import Report

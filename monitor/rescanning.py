@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor import daemon, reloading
+from monitor.clock import now
 from monitor.config import Config
 from monitor.errors import FatalError
 from monitor.pair import any_of
-from monitor.prepare import now
 from monitor.store import Rescanned, open_reader, open_store, rescans
 
 LOOK = 0.5

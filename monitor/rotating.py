@@ -5,11 +5,11 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from monitor.clock import now
 from monitor.config import Config
 from monitor.daemon import sole
 from monitor.errors import ConfigError, InputError
 from monitor.model import EventType, Scalar
-from monitor.prepare import now
 from monitor.proving import required_signer
 from monitor.reportlog import Checkpoint, Signer, VerifierKey, known_keys, locked, open_log, project
 from monitor.reportlog.log import write_keys

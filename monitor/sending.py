@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from monitor import daemon, reloading
+from monitor.clock import now
 from monitor.config import Config
 from monitor.errors import InputError, NoNetwork, SessionRevoked, SourceUnavailable
 from monitor.model import (
@@ -21,7 +22,7 @@ from monitor.model import (
     MessageId,
 )
 from monitor.pair import any_of
-from monitor.prepare import credentials, endpoint, now
+from monitor.prepare import credentials, endpoint
 from monitor.store import SqlStore, open_store
 from monitor.store.errands import Check
 from monitor.telegram.client import connect

@@ -78,9 +78,9 @@ def revoke(
     """End a channel's authorization now. It holds until one under another reference is declared."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import channels, open_store
 
     settings = read_config(config)

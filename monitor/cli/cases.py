@@ -54,8 +54,8 @@ def list_cases(
     json: JsonOption = False,
 ) -> None:
     """Cases, the most pressing first: children, then lists that flag, then exact matches, then by reach."""
+    from monitor.clock import now
     from monitor.model import CaseState
-    from monitor.prepare import now
     from monitor.store import casebook
 
     wanted = None if state is None else parse(state, "--state", CaseState)
@@ -84,7 +84,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """What stands of a case, its reports, and all that happened, in order. No address of an item unless asked."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.acting import look
     from monitor.reporting.showing import addresses
 
@@ -106,8 +106,8 @@ def show(
 @command
 def due(acting: OperatorOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Take up what is due now: ends of holds, corrections, escalations. A running daemon does it by itself."""
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.reporting.aftermath import take_due
 
     settings = read_config(config)

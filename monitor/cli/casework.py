@@ -82,7 +82,7 @@ def act_on_case(
     rule: "Callable[[str, Config], Rule]",
 ) -> "Case":
     """Have an operator act on a case; the case as it stands then."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.acting import act
 
     settings = read_config(config)
@@ -97,8 +97,8 @@ def act_on_report(
     rule: "Callable[[str, Config], ReportRule]",
 ) -> "Case":
     """Have a reviewer act on a report; its case as it stands then."""
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.reporting.acting import act_on_report as act
 
     settings = read_config(config)

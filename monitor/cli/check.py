@@ -118,11 +118,11 @@ def _report_log(config: "Config") -> Finding:
 
 def _list(config: "Config", declared: "HashListEntry") -> Iterator[Finding]:
     """One hash list, read whole; one whose terms have ended is not opened."""
-    from monitor import prepare
+    from monitor import clock, prepare
     from monitor.cli import list_concerns
     from monitor.errors import MonitorError
 
-    what, now = f"hash list {declared.name}", prepare.now()
+    what, now = f"hash list {declared.name}", clock.now()
     try:
         loaded = prepare.read_list(config, declared)
     except MonitorError as e:
@@ -212,7 +212,7 @@ def _legal(config: "Config") -> Iterator[Finding]:
 
 def _notices(config: "Config") -> Iterator[Finding]:
     """What notices are made with, for an operator who reports."""
-    from monitor import prepare
+    from monitor import clock, prepare
     from monitor.errors import MonitorError
     from monitor.reporting.notices import Templates, load_register, stale
 
@@ -221,7 +221,7 @@ def _notices(config: "Config") -> Iterator[Finding]:
     yield _try("notices", "every template is in order", read)
     try:
         register = load_register(config.resolve(file) if file else None)
-        old = stale(register, prepare.now().date())
+        old = stale(register, clock.now().date())
     except MonitorError as e:
         yield Finding("register of recipients", "error", str(e), e.exit_code)
     else:
@@ -234,7 +234,7 @@ def _notices(config: "Config") -> Iterator[Finding]:
 
 
 def _authorizations(config: "Config") -> Iterator[Finding]:
-    from monitor.prepare import now
+    from monitor.clock import now
 
     if not config.channels:
         yield Finding("channels", "warning", "none is declared")

@@ -107,9 +107,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     import asyncio
 
     from monitor.cli.list_concerns import concerns as of_lists
+    from monitor.clock import now
     from monitor.daemon import running
     from monitor.exchange_lists import concerns as of_exchanges
-    from monitor.prepare import now
 
     settings = read_config(config)
     alive = running(settings.state)

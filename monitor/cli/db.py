@@ -57,8 +57,8 @@ def backup(
     config: ConfigOption = None,
 ) -> None:
     """Copy the whole store to one private file (0600), verified; also while a daemon runs."""
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store.backup import back_up
 
     settings = read_config(config)
@@ -77,10 +77,10 @@ def restore(
     """Put a backup in the place of the store, which is kept aside. No daemon may run."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.daemon import sole
     from monitor.errors import FatalError
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import backup
 
     settings = read_config(config)
@@ -121,9 +121,9 @@ def retention(
     """What is due under the configuration's retention; with --run it is removed, also while a daemon runs."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import open_reader
     from monitor.store.retention import due, retain
 
@@ -179,9 +179,9 @@ def erase(
     """Erase for good: bodies of events, or the messages of a channel or a sender. What belongs to a case stays."""
     from dataclasses import asdict
 
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import erasure
 
     settings = read_config(config)

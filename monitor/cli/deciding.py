@@ -225,9 +225,9 @@ def _accept_many(config: Path | None, acting: str | None, hash_list: str | None,
 
 
 async def _accepted(store: "SqlStore", who: str, hash_list: str | None, entries: list[str]) -> list[int]:
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import CaseState
-    from monitor.prepare import now
     from monitor.reporting import decisions
     from monitor.reporting.acting import act, look
     from monitor.store import casebook

@@ -49,9 +49,10 @@ def keep(files: Sequence[Path], told: Told, acting: str | None, config: Path | N
     """Hash files onto a local list: all of them, or none. Raises InputError, also when a minor is shown."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.matching.local_list import changing
     from monitor.model import EventType, Role
-    from monitor.prepare import list_key, now
+    from monitor.prepare import list_key
 
     settings = read_config(config)
     who, at = operator(settings, acting, Role.REVIEWER), now()
@@ -84,10 +85,11 @@ def remove_entry(
     """Take an entry off a local list, as when a consent was withdrawn. In force with the next monitor reload."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.matching.local_list import changing
     from monitor.model import EventType, Role
-    from monitor.prepare import list_key, now
+    from monitor.prepare import list_key
 
     settings = read_config(config)
     who, at = operator(settings, acting, Role.REVIEWER), now()

@@ -111,9 +111,10 @@ def export(
     import sys
 
     from monitor.bars import history_bars
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now, pseudonym_key
+    from monitor.prepare import pseudonym_key
     from monitor.proving import log_access
     from monitor.reporting.bundle import Handover
     from monitor.reporting.bundle_export import BundledExport, export_bundle

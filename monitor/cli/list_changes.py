@@ -48,10 +48,11 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Read every line of a list and, if all are in order, add it to the configuration; comments there stay."""
+    from monitor.clock import now
     from monitor.config_edit import write
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now, read_list
+    from monitor.prepare import read_list
 
     settings = read_config(config)
     operator(settings, acting, Role.ADMIN)

@@ -94,8 +94,9 @@ class _Found(NamedTuple):
 def _read(settings: "Config", entry: "HashListEntry") -> _Found:
     from monitor import exchange_lists
     from monitor.cli.list_concerns import of_contents, of_declaration
+    from monitor.clock import now
     from monitor.errors import MonitorError
-    from monitor.prepare import now, read_list
+    from monitor.prepare import read_list
 
     at = now()
     said = of_declaration(settings, entry, at)
@@ -244,8 +245,9 @@ def _show_verified(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _kept(settings: "Config", entry: "HashListEntry") -> list[dict[str, Any]]:
     """The entries of a local list, those whose end has passed too."""
+    from monitor.clock import now
     from monitor.matching.local_list import LocalRow, read_local
-    from monitor.prepare import list_key, now
+    from monitor.prepare import list_key
 
     entries: dict[str, list[LocalRow]] = {}
     for row in read_local(settings.resolve(entry.file or Path()), list_key(settings, entry)):

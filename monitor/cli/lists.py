@@ -155,8 +155,8 @@ def release(
     """Take an entry out of quarantine: the flags that were held back are raised, and further ones as ever."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import media, open_store
 
     settings = read_config(config)
@@ -200,7 +200,7 @@ def _show_updates(done: "dict[str, Update]") -> None:
 async def _noted(
     settings: "Config", who: str, hashes: "list[Hash]", found: "list[tuple[str, tuple[Match, ...]]]"
 ) -> None:
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.store import lookups, open_store
 
     if not settings.database.exists():

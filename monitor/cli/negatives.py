@@ -14,7 +14,7 @@ app = typer.Typer(help="The negative list: entries withdrawn, or called not ille
 @command
 def list_negatives(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Entries on the negative list, by the end of their time."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.store import casebook
 
     lines = read(config, lambda reader: reader.run(casebook.list_cases, now()))

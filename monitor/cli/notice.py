@@ -34,7 +34,7 @@ SHEET = "victim_services"
 @command
 def list_(config: ConfigOption = None, json: JsonOption = False) -> None:
     """The routes: categories that each takes, what of operator_details still lacks, recipients."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.notices import REQUIREMENTS, stale
 
     settings = read_config(config)
@@ -71,8 +71,8 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """One recipient's entry, the recipients of a route, or the text of a template, to begin one's own with."""
+    from monitor.clock import now
     from monitor.model import Route
-    from monitor.prepare import now
     from monitor.reporting.notices import stale
 
     settings = read_config(config)
@@ -131,9 +131,9 @@ def render(
 
 
 def _notice(settings: "Config", name: str, file: Path | None, case: int | None, to: str | None) -> "Notice":
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import CaseId, Route
-    from monitor.prepare import now
     from monitor.reporting.notices import Particulars, category_of, read_sightings, render
 
     if name not in set(Route):
@@ -156,7 +156,7 @@ def _notice(settings: "Config", name: str, file: Path | None, case: int | None, 
 
 
 def _sheet(settings: "Config") -> "Notice":
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.notices import information_sheet
 
     tools = office(settings)

@@ -28,8 +28,8 @@ def notice(
     config: ConfigOption = None,
 ) -> None:
     """Write the notice of a prepared or approved report. It holds addresses, and leaves an event."""
+    from monitor.clock import now
     from monitor.errors import InputError
-    from monitor.prepare import now
     from monitor.reporting import noticing
 
     settings = read_config(config)
@@ -48,8 +48,9 @@ def notice(
 @command
 def mail(report: ReportArgument, acting: OperatorOption = None, config: ConfigOption = None) -> None:
     """Send an approved report to its recipient by mail, once."""
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import mail_server, now
+    from monitor.prepare import mail_server
     from monitor.reporting import mailing
 
     settings = read_config(config)
@@ -79,7 +80,7 @@ def office(settings: "Config") -> "Office":
 
 def warn(settings: "Config", recipient: "Recipient | None") -> None:
     """Say on standard error that a recipient's entry is old, if it is."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.notices import stale
 
     if recipient is None or recipient not in stale(office(settings).register, now().date()):

@@ -40,8 +40,8 @@ def add(
     """Add a person. The first has to be an admin; until then the configuration's operator has every role."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import open_store, operators
 
     settings = read_config(config)
@@ -138,8 +138,8 @@ def password(
     """Set the password that the console asks for. Commands ask for none: whoever has this shell is trusted."""
     import asyncio
 
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import open_store, operators
 
     settings = read_config(config)
@@ -169,8 +169,8 @@ def _change(
 ) -> bool:
     import asyncio
 
+    from monitor.clock import now
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import open_store, operators
 
     settings = read_config(config)

@@ -75,7 +75,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """One report: what it covers, who did what. Nothing that leads to an item unless asked."""
-    from monitor.prepare import now
+    from monitor.clock import now
     from monitor.reporting.acting import look
     from monitor.reporting.chronology import without_addresses
     from monitor.reporting.showing import addresses

@@ -157,9 +157,9 @@ def note(
     """
     import asyncio
 
+    from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
-    from monitor.prepare import now
     from monitor.store import open_store
 
     settings = read_config(config)

@@ -172,10 +172,11 @@ def login(
 
 
 async def _login(config: "Config", name: str | None, qr: bool) -> None:
+    from monitor.clock import now
     from monitor.daemon import sole
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import AccountState, EventType
-    from monitor.prepare import credentials, endpoint, now
+    from monitor.prepare import credentials, endpoint
     from monitor.proving import brought_up
     from monitor.store import open_store
     from monitor.telegram.politeness import Politeness

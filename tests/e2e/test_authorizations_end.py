@@ -27,6 +27,7 @@ GRANTED = Authorization(
 )
 
 
+@pytest.mark.prove
 def test_a_revocation_stops_a_running_daemon_and_holds_until_another_reference(tmp_path: Path) -> None:
     posting = [{"username": name, "posts": 5, "live_per_second": 5} for name in ("goes_on", "is_revoked")]
     declared = [channel("goes_on"), channel("is_revoked")]

@@ -145,6 +145,7 @@ def test_without_a_mapping_there_is_no_route(place: Site) -> None:
     assert "has no category" in fails(place, 2, "report", "prepare", "4", "--route", "dsa")
 
 
+@pytest.mark.prove
 def test_addresses_are_shown_for_a_purpose_alone_and_leave_an_event(place: Site) -> None:
     ok(place, "cases", "accept", "2")
     ok(place, "report", "prepare", "2", "--route", "dsa")

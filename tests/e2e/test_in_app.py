@@ -240,6 +240,7 @@ async def test_every_item_of_a_report_is_sent_and_again_only_what_is_missing(des
     assert len(await desk.events(EventType.REPORT_SENT)) == 1
 
 
+@pytest.mark.prove
 async def test_a_text_that_is_not_offered_stops_it_and_stays_open_and_loud(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster, desk.collecting(cluster):
@@ -257,6 +258,7 @@ async def test_a_text_that_is_not_offered_stops_it_and_stays_open_and_loud(desk:
         assert "in the app" not in await desk.warnings()
 
 
+@pytest.mark.prove
 async def test_a_menu_that_changes_on_the_way_is_not_guessed_at(desk: Desk) -> None:
     first, second = desk.flagged(0), desk.flagged(1)
     async with Cluster(desk.world) as cluster:
@@ -274,6 +276,7 @@ async def test_a_menu_that_changes_on_the_way_is_not_guessed_at(desk: Desk) -> N
         assert desk.world.reports == [], "two lines with one text: which of them would be a guess"
 
 
+@pytest.mark.prove
 async def test_what_the_menu_still_wants_is_said(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster, desk.collecting(cluster):
@@ -308,6 +311,7 @@ async def test_the_choice_comes_from_the_configuration_by_category(desk: Desk) -
         assert desk.world.reported[desk.news.id, message] == (PATH, "")
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("daemon", [True, False])
 async def test_a_pause_is_obeyed_to_the_second_and_counted(desk: Desk, daemon: bool) -> None:
     message = desk.flagged()
@@ -327,6 +331,7 @@ async def test_a_pause_is_obeyed_to_the_second_and_counted(desk: Desk, daemon: b
         assert (waits.count, waits.seconds) == (1, 3)
 
 
+@pytest.mark.prove
 async def test_a_long_pause_leaves_it_waiting_and_nothing_leaves_before_its_end(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
@@ -344,6 +349,7 @@ async def test_a_long_pause_leaves_it_waiting_and_nothing_leaves_before_its_end(
         assert desk.world.reports == []
 
 
+@pytest.mark.prove
 async def test_the_budget_counts_reports_and_holds_over_restarts(desk: Desk) -> None:
     messages = [desk.flagged(number) for number in range(3)]
     desk.budgets = {"reports_per_day": 2}
@@ -360,6 +366,7 @@ async def test_the_budget_counts_reports_and_holds_over_restarts(desk: Desk) -> 
         assert len(desk.world.reports) == 2
 
 
+@pytest.mark.prove
 async def test_a_message_or_a_channel_that_is_gone_is_a_failure_that_stays_open(desk: Desk) -> None:
     first, second = desk.flagged(0), desk.flagged(1)
     async with Cluster(desk.world) as cluster:
@@ -406,6 +413,7 @@ async def test_killed_between_request_and_answer_it_is_unknown_and_never_sent_ag
         assert (await desk.send(message, *CHOICES)).code == 2, "noting it does not forget it"
 
 
+@pytest.mark.prove
 async def test_killed_before_anything_left_it_is_sent_by_whoever_comes_next(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
@@ -421,6 +429,7 @@ async def test_killed_before_anything_left_it_is_sent_by_whoever_comes_next(desk
         assert len(desk.world.reports) == 1
 
 
+@pytest.mark.prove
 async def test_a_command_killed_between_request_and_answer_leaves_it_unknown(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
@@ -440,6 +449,7 @@ async def test_a_command_killed_between_request_and_answer_leaves_it_unknown(des
         assert len(options(cluster)) == 2
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("fault", [Drop("after"), Rpc(500, "INTERNAL"), Drop("middle")])
 async def test_an_answer_that_is_not_heard_is_not_asked_for_again(desk: Desk, fault: Any) -> None:
     message = desk.flagged()
@@ -453,6 +463,7 @@ async def test_an_answer_that_is_not_heard_is_not_asked_for_again(desk: Desk, fa
         assert len(desk.world.reports) == isinstance(fault, Drop), "it had arrived where the answer was lost"
 
 
+@pytest.mark.prove
 async def test_an_account_that_is_refused_reported_nothing_and_it_waits(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
@@ -466,6 +477,7 @@ async def test_an_account_that_is_refused_reported_nothing_and_it_waits(desk: De
         assert "1 reports in the app wait to be sent" in await desk.warnings()
 
 
+@pytest.mark.prove
 async def test_a_daemon_that_is_stopped_waits_for_the_answer(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:

@@ -440,6 +440,7 @@ def test_on_a_terminal_it_asks(place: Site, files: dict[str, Path], answer: str,
     assert (place.folder / "lists" / "desk.csv").exists() == (answer == "no")
 
 
+@pytest.mark.prove
 def test_a_running_daemon_takes_up_a_local_list_and_a_withdrawn_consent(tmp_path: Path) -> None:
     world: dict[str, Any] = {"seed": 7, "channels": [{"username": "news_two", "posts": 20, "documents": 0.5}]}
     data = next(iter(scenario.build(world).world.files.values())).data

@@ -132,6 +132,7 @@ def test_a_file_is_private_and_has_the_digest_that_is_on_record(place: Site, kin
     assert events(place)[-1]["sha256"] == digest
 
 
+@pytest.mark.prove
 def test_no_notice_is_made_of_what_has_left_or_fallen(place: Site) -> None:
     approved(place)
     assert "pdf is none of text, eml, html" in fails(place, 2, "report", "notice", "1", "--format", "pdf")
@@ -143,6 +144,7 @@ def test_no_notice_is_made_of_what_has_left_or_fallen(place: Site) -> None:
     assert [event["type"] for event in events(place)].count("notice_made") == 0
 
 
+@pytest.mark.prove
 def test_a_notice_takes_one_of_two_roles(place: Site) -> None:
     approved(place)
     ok(place, "operators", "add", "anna", "--role", "admin", "--role", "reviewer")
@@ -230,6 +232,7 @@ async def test_a_server_that_is_busy_leaves_the_report_approved(place: Site, pem
     assert len(inbox.mails) == 1
 
 
+@pytest.mark.prove
 async def test_a_refused_mail_fails_the_report_and_may_be_tried_again(place: Site, pem: Path) -> None:
     approved(place)
     code, _, said = await mailed(place, Inbox(replies={"RCPT": "550 no"}), pem)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from monitor.testdc import scenario
 from tests.e2e.site import Site, channel, eventually, lines, site, stop
 
@@ -56,6 +58,7 @@ def rescan(place: Site, *options: str) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.prove
 def test_a_list_that_comes_later_flags_what_was_examined_before(tmp_path: Path) -> None:
     first = listed(tmp_path, "first", ["0" * 64])
     both = [channel("news_one"), channel("news_two")]

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "console": READER | {"reporting", "research"},
     "selftest": EVERYTHING,
     "testdc": set(),
+    "clock": set(),
     "prepare": EVERYTHING,
     "wire": {"errors", "model", "ports"},
     "bars": {"ports"},
