@@ -24,7 +24,7 @@ demo: $(STAMP)
 	$(BIN)/monitor demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not prove and not soak"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not prove and not soak"
 
 prove: $(VENV)/.proving
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m prove

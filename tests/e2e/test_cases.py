@@ -85,6 +85,7 @@ def test_exact_matches_are_accepted_together_and_near_ones_are_not(place: Site) 
     assert "takes a case, or" in fails(place, 2, "cases", "accept")
 
 
+@pytest.mark.prove
 def test_a_second_opinion_holds_and_assignments(place: Site) -> None:
     ok(place, "cases", "second-opinion", "3", "--explanation", "near [the] threshold")
     assert "another person" in fails(place, 5, "cases", "accept", "3")

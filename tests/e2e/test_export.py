@@ -79,6 +79,7 @@ def ok(done: "subprocess.CompletedProcess[str]") -> str:
 FORMATS = {"flags": ("csv", "jsonl", "parquet", "xlsx", "stix", "misp")}
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("what", ["flags", "cases", "reports", "messages", "channels", "log", "observations"])
 def test_everything_comes_in_every_format_it_fits(site: Site, what: str) -> None:
     for kind in FORMATS.get(what, ("csv", "jsonl", "parquet", "xlsx")):

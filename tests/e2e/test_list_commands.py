@@ -122,6 +122,7 @@ def test_what_cannot_be_compared_and_what_is_withdrawn_is_counted_and_named(plac
     assert "kept aside: 1 PhotoDNA" in row["warnings"][0]
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -227,6 +228,7 @@ def test_an_encrypted_copy_is_read_back_and_its_key_lies_apart(place: Site) -> N
     )
 
 
+@pytest.mark.prove
 def test_check_and_status_say_what_a_list_lacks(place: Site) -> None:
     add(place)
     text = place.config.read_text()
@@ -263,6 +265,7 @@ def test_check_and_status_say_what_a_list_lacks(place: Site) -> None:
 # -- looking up
 
 
+@pytest.mark.prove
 def test_a_look_up_is_on_record_without_its_hash_and_so_many_an_hour(place: Site) -> None:
     add(place)
     with_store(place)
@@ -361,6 +364,7 @@ def test_of_a_file_its_hashes_are_kept_and_nothing_else(place: Site, files: dict
     assert (match["hash_list"], match["entry"], match["action"]) == ("desk", rows[3]["entry"], "review")
 
 
+@pytest.mark.prove
 def test_the_same_file_in_the_same_case_is_the_same_entry(place: Site, files: dict[str, Path]) -> None:
     def keep(*more: str) -> dict[str, Any]:
         (row,) = lines(done(place, "hash", str(files["words.txt"]), *DESK, *more, "--json"))
@@ -383,6 +387,7 @@ def test_the_same_file_in_the_same_case_is_the_same_entry(place: Site, files: di
     ]
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -113,6 +113,7 @@ async def test_a_scanned_code_signs_in_and_leaves_no_trace_of_the_token(
             )
 
 
+@pytest.mark.prove
 async def test_a_code_that_expires_is_shown_anew(place: Site, cluster: Cluster, alice: User) -> None:
     cluster.sign_ins.token_life = 1
     async with scanning(place) as process:
@@ -230,6 +231,7 @@ async def test_a_token_of_an_account_that_is_no_bot_is_refused(place: Site) -> N
 # Beside a daemon, and through a proxy
 
 
+@pytest.mark.prove
 async def test_a_login_beside_a_daemon_is_refused_before_the_platform_sees_it(
     place: Site, cluster: Cluster, world: World
 ) -> None:

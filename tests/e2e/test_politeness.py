@@ -77,6 +77,7 @@ async def test_joins_beyond_the_budget_wait_and_hold_nothing_up(bench: Bench) ->
     assert states == {"collecting": 2, "declared": 2}
 
 
+@pytest.mark.prove
 async def test_a_pause_is_obeyed_over_a_restart(bench: Bench) -> None:
     for number in range(150):
         bench.news.post(f"post {number}")

@@ -58,6 +58,7 @@ def state(place: Site) -> str:
 # -- preparing
 
 
+@pytest.mark.prove
 def test_preparing_takes_a_recipient_of_the_register(place: Site) -> None:
     route = ("report", "prepare", "1", "--route")
     said = fails(place, 2, *route, "telegram_mail", "--recipient", "hotline-eu")
@@ -76,6 +77,7 @@ def test_preparing_takes_a_recipient_of_the_register(place: Site) -> None:
     assert "prepared, 2 sightings" in ok(place, *route, "generic"), "to whom the register does not know"
 
 
+@pytest.mark.prove
 def test_an_entry_that_was_compared_lately_does_not_warn(place: Site) -> None:
     (place.folder / "mine.toml").write_text('[[recipient]]\nid = "iwf"\nchecked_on = 2099-01-01\n')
     place.write(notices={"recipients": "mine.toml"})
@@ -199,6 +201,7 @@ async def test_an_approved_report_is_mailed_once_and_recorded(place: Site, pem: 
     assert "report 1 is sent and cannot be sent" in said
 
 
+@pytest.mark.prove
 async def test_what_may_not_leave_is_not_mailed(place: Site, pem: Path) -> None:
     approved(place)
     assert "smtp: is not declared" in fails(place, 2, "report", "mail", "1")
@@ -210,6 +213,7 @@ async def test_what_may_not_leave_is_not_mailed(place: Site, pem: Path) -> None:
     assert "an office asked" in said
 
 
+@pytest.mark.prove
 async def test_a_recipient_without_mail_is_named_and_nothing_is_begun(place: Site, pem: Path) -> None:
     ok(place, "report", "prepare", "1", "--route", "dsa")
     ok(place, "report", "approve", "1")
@@ -220,6 +224,7 @@ async def test_a_recipient_without_mail_is_named_and_nothing_is_begun(place: Sit
     assert events(place)[-1]["type"] == "report_approved"
 
 
+@pytest.mark.prove
 async def test_a_server_that_is_busy_leaves_the_report_approved(place: Site, pem: Path) -> None:
     approved(place)
     code, _, said = await mailed(place, Inbox(replies={"RCPT": "451 later"}), pem)
@@ -245,6 +250,7 @@ async def test_a_refused_mail_fails_the_report_and_may_be_tried_again(place: Sit
     assert (len(inbox.mails), state(place)) == (1, "sent")
 
 
+@pytest.mark.prove
 async def test_a_mail_that_may_have_arrived_is_not_sent_again_before_somebody_asked(
     place: Site, pem: Path
 ) -> None:
@@ -261,6 +267,7 @@ async def test_a_mail_that_may_have_arrived_is_not_sent_again_before_somebody_as
     assert (len(inbox.mails), state(place)) == (1, "sent")
 
 
+@pytest.mark.prove
 async def test_two_who_mail_at_once_send_one_mail(place: Site, pem: Path) -> None:
     approved(place)
     inbox = Inbox()

@@ -122,6 +122,7 @@ def test_killed_in_the_middle_it_is_resumed(tmp_path: Path) -> None:
         assert waiting(place) == 0
 
 
+@pytest.mark.prove
 def test_ctrl_c_ends_the_waiting_and_the_daemon_goes_on(tmp_path: Path) -> None:
     first = listed(tmp_path, "first", digests()[:LISTED])
     with site(
