@@ -2,24 +2,29 @@
 
 The text is the notice; the page shows the same words. Its conventions: the first line is the title; a line above
 a line of dashes is a heading; `- ` begins an item of a list; a line that begins with two blanks is a field, its
-label before the first `: `; blank lines part paragraphs.
+label before the first `: `; blank lines part paragraphs. Fields that a blank line parts are records of one table,
+which has the heading right above them as its head, so that it stands above them again on the next sheet.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _RULE = re.compile(r"-{3,}")
 _HANGUL = re.compile(r"[가-힣]")
+_HEADING, _TABLE = "heading", "table"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a page. `kind` is heading, paragraph, pair (Korean, English), list or fields."""
+    """A piece of a page. `kind` is heading, paragraph, pair (Korean, English), list or table.
+
+    A table's `lines` are its heading, or none; its `records` hold fields, each a label and a value.
+    """
 
     kind: str
     lines: tuple[str, ...] = ()
-    fields: tuple[tuple[str, str], ...] = ()
+    records: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 def tidy(text: str) -> str:
@@ -36,7 +41,7 @@ def split_title(text: str) -> tuple[str, str]:
 
 def blocks(text: str) -> tuple[Block, ...]:
     """The blocks of a text without its title."""
-    return tuple(_paired(list(_blocks(text))))
+    return tuple(_tabled(_paired(list(_blocks(text)))))
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -51,7 +56,7 @@ def _blocks(text: str) -> Iterator[Block]:
             if _RULE.fullmatch(below):
                 yield from _block(kind, run)
                 run = []
-                yield Block("heading", (line,))
+                yield Block(_HEADING, (line,))
                 continue
             is_a = _kind(line)
             if is_a != kind:
@@ -74,7 +79,7 @@ def _block(kind: str, lines: list[str]) -> Iterator[Block]:
         yield Block(kind, tuple(line[2:] for line in lines))
     elif kind == "fields":
         parted = (line.strip().partition(": ") for line in lines)
-        yield Block(kind, fields=tuple((label, value) for label, _, value in parted))
+        yield Block(_TABLE, records=(tuple((label, value) for label, _, value in parted),))
     else:
         yield Block(kind, (" ".join(line.strip() for line in lines),))
 
@@ -94,6 +99,22 @@ def _paired(found: list[Block]) -> Iterator[Block]:
         if korean:
             waiting = block
         else:
+            yield block
+    if waiting is not None:
+        yield waiting
+
+
+def _tabled(found: Iterable[Block]) -> Iterator[Block]:
+    """With tables that follow each other as one, under the heading that is right above them."""
+    waiting: Block | None = None
+    for block in found:
+        if waiting is not None and block.kind == _TABLE:
+            waiting = Block(_TABLE, waiting.lines, (*waiting.records, *block.records))
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = block if block.kind in (_HEADING, _TABLE) else None
+        if waiting is None:
             yield block
     if waiting is not None:
         yield waiting

@@ -78,14 +78,12 @@ def render(
         "to": recipient,
     }
     title, text = _text(templates, f"{route.value}.txt.j2", facts)
-    mark = f"Confidential: addresses of reported posts. Case {particulars.case_id}."
-    if route is Route.KR_VICTIM_CENTRE:
-        mark = f"Case {particulars.case_id}"
+    language = "ko" if route in _KOREAN_ROUTES else "en"
     return Notice(
         route=route,
         title=title,
         text=text,
-        html=_page(templates, text, mark, "ko" if route in _KOREAN_ROUTES else "en"),
+        html=_page(templates, text, _mark(route, particulars.case_id, language), language),
         made_at=particulars.made_at,
         case_id=particulars.case_id,
         report_id=particulars.report_id,
@@ -111,6 +109,16 @@ def information_sheet(register: Register, language: str, made_at: datetime, temp
     }
     title, text = _text(templates, name, facts)
     return Notice(None, title, text, _page(templates, text, TOOL, language), made_at)
+
+
+def _mark(route: Route, case: CaseId, language: str) -> str:
+    """What stands at the foot of every sheet: the referral for victims alone holds no address."""
+    if route is Route.KR_VICTIM_CENTRE:
+        return f"사건 번호 / Case {case}"
+    english = f"Confidential: addresses of reported posts. Case {case}."
+    if language == "en":
+        return english
+    return f"대외비: 제보 대상 게시물의 주소가 포함되어 있습니다. 사건 번호 {case} / {english}"
 
 
 def _facts(sightings: Sequence[Sighting], category: Category, particulars: Particulars) -> dict[str, object]:

@@ -61,7 +61,7 @@ KIND_KOREAN: Mapping[MediaKind, str] = {
     MediaKind.PHOTO: "사진",
     MediaKind.VIDEO: "동영상",
     MediaKind.ROUND: "원형 동영상",
-    MediaKind.GIF: "움직이는 그림",
+    MediaKind.GIF: "움직이는 이미지(GIF)",
     MediaKind.VOICE: "음성 메시지",
     MediaKind.AUDIO: "음악·음성 파일",
     MediaKind.STICKER: "스티커",

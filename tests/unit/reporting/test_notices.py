@@ -41,7 +41,7 @@ from tests.unit.reporting.reported import (
 
 TEMPLATES = Templates()
 EVERY = [(route, category) for route, needs in REQUIREMENTS.items() for category in sorted(needs.categories)]
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"meta", "br", "col", "hr", "img", "input", "link"}
 
 
 class Page(HTMLParser):
@@ -394,6 +394,10 @@ def test_a_page_says_the_same_words_as_the_text(route: Route, category: Category
 def test_every_page_that_holds_addresses_is_marked() -> None:
     marked = "Confidential: addresses of reported posts. Case 12."
     assert marked in notice(Route.HOTLINE).html
+    assert (
+        f"대외비: 제보 대상 게시물의 주소가 포함되어 있습니다. 사건 번호 12 / {marked}"
+        in notice(Route.KR_POLICE).html
+    )
     assert marked not in notice(Route.KR_VICTIM_CENTRE).html
 
 
@@ -404,13 +408,17 @@ def test_korean_stands_beside_english_on_a_page() -> None:
 
 
 def test_a_text_falls_into_blocks() -> None:
-    text = "One\ntwo.\n\nHead\n----\n- a\n- b: c\n  L / M: v: w\n  K: x\nend\n\n한국어.\n\nEnglish.\n\n한국어만.\n"
+    text = (
+        "One\ntwo.\n\nHead\n----\n- a\n- b: c\n  L / M: v: w\n  K: x\nend\n\n"
+        "Table\n---\n  A: 1\n  B: 2\n\n  A: 3\n\n한국어.\n\nEnglish.\n\n한국어만.\n"
+    )
     assert blocks(text) == (
         Block("paragraph", ("One two.",)),
         Block("heading", ("Head",)),
         Block("list", ("a", "b: c")),
-        Block("fields", fields=(("L / M", "v: w"), ("K", "x"))),
+        Block("table", records=((("L / M", "v: w"), ("K", "x")),)),
         Block("paragraph", ("end",)),
+        Block("table", ("Table",), ((("A", "1"), ("B", "2")), (("A", "3"),))),
         Block("pair", ("한국어.", "English.")),
         Block("paragraph", ("한국어만.",)),
     )
