@@ -94,6 +94,9 @@ def told(*command: str, home: Path) -> str:
 
 def printed(html: str, folder: Path) -> Pdf:
     """A page as Chromium prints it, with a new profile each time."""
+    assert not re.search(r"(?i)\b(src|href|srcset|action)=|url\(|@import", html), (
+        "it refers to something outside"
+    )
     page, pdf = folder / "notice.html", folder / "notice.pdf"
     page.write_text(html, encoding="utf-8")
     told(
@@ -233,6 +236,17 @@ def test_no_long_word_is_cut_or_pushes_a_table_off_the_page(route: Route, tmp_pa
     pdf = printed(made.html, tmp_path)
     check(pdf, made.text, mark_of(route))
     assert pdf.text.count(long) == 2
+
+
+def test_no_heading_stays_behind_when_what_follows_goes_to_the_next_sheet(tmp_path: Path) -> None:
+    """By a template of one's own: sections of all kinds and lengths, so that headings fall everywhere on a sheet."""
+    kinds = ("A paragraph.\n\n", "- an item\n", "  Label: value\n", "한국어.\n\nEnglish.\n\n")
+    sections = "".join(f"\nSection {n:03} begins\n---\n{kinds[n % 4] * (1 + n * 7 % 11)}" for n in range(200))
+    (tmp_path / "generic.txt.j2").write_text(f"A notice of sections\n{sections}", encoding="utf-8")
+    made = notice(Route.GENERIC, templates=Templates(tmp_path))
+    pdf = printed(made.html, tmp_path)
+    assert len(pdf.sheets) > 20
+    check(pdf, made.text, MARK)
 
 
 def test_both_clocks_stand_in_one_column(tmp_path: Path) -> None:
