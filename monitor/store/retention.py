@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, null, or_, select, update
 
 from monitor.model import EventType, Purpose, Scalar
-from monitor.store import events as recorded
 from monitor.store import closed, removals
+from monitor.store import events as recorded
 from monitor.store.closed import Over
 from monitor.store.events import Salt
 from monitor.store.removals import DOOMED, Doomed
