@@ -52,7 +52,7 @@ async def remove(store: "SqlStore", before: datetime, at: datetime, over: Over) 
     return sum([await store.run(_take, case_id, before, at, over) for case_id in wanted])
 
 
-def _still(before: datetime) -> Select[tuple[int]]:
+def _still(before: datetime) -> Select[int]:
     """Cases that their rows say are closed and old, by number; the time that it is about is `now`."""
     happened = exists().where(
         case_events.c.case_id == cases.c.case_id,

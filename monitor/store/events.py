@@ -74,7 +74,7 @@ def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Sca
     return seq
 
 
-def forget(conn: Connection, seqs: Sequence[int] | Select[tuple[int]]) -> int:
+def forget(conn: Connection, seqs: Sequence[int] | Select[int]) -> int:
     """Erase salt and body of these events, or of those that a query finds, where they are still there; how many were.
 
     Type, time and commitment stay, and with them what the report log says.
