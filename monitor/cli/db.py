@@ -124,6 +124,7 @@ def retention(
     from monitor.clock import now
     from monitor.errors import InputError
     from monitor.model import Role
+    from monitor.reporting.closing import over
     from monitor.store import open_reader
     from monitor.store.retention import due, retain
 
@@ -135,10 +136,14 @@ def retention(
 
     async def asked() -> "list[Due]":
         async with open_reader(database) as reader:
-            return await reader.run(due, policy, at)
+            return await reader.run(due, policy, at, over)
 
     rows = asyncio.run(asked())
-    gone = _with_store(settings, lambda store: retain(store, policy, operator=who, at=at)) if run else None
+    gone = (
+        _with_store(settings, lambda store: retain(store, policy, operator=who, at=at, over=over))
+        if run
+        else None
+    )
     shown = [
         {
             "purpose": one.purpose.value,

@@ -24,6 +24,7 @@ class Retention(Section):
     Nothing is removed by itself: `monitor db retention` does it.
     """
 
+    cases: Period | None = None
     messages: Period | None = None
     deleted_messages: Period | None = None
     senders: Period | None = None

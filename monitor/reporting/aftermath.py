@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.errors import InputError
 from monitor.model import AUTOMATIC, EventType, ReportingPolicy, ReportOutcome
 from monitor.reporting import holds, negatives
 from monitor.reporting.acting import Case, act, look, step
@@ -94,16 +95,19 @@ async def take_due(
     sent_before = at - timedelta(seconds=policy.still_visible_seconds)
     found: list[Due] = []
     for case_id in await store.reader.run(falling_due, sent_before, at):
-        # Most of these have nothing due: they are only looked at, which takes no lock.
-        if not falls_due(await look(store.reader, case_id, at), policy, looks):
-            continue
         taken: list[Step] = []
 
         def rule(case: Case, taken: list[Step] = taken) -> Sequence[Step]:
             taken[:] = falls_due(case, policy, looks)
             return taken
 
-        await act(store, case_id, rule, at)
+        try:
+            # Most of these have nothing due: they are only looked at, which takes no lock.
+            if not falls_due(await look(store.reader, case_id, at), policy, looks):
+                continue
+            await act(store, case_id, rule, at)
+        except InputError:
+            continue  # there is no such case any more: retention has removed it meanwhile
         found += [
             Due(case_id, each.type, int(number) if (number := each.body.get("report_id")) else None)
             for each in taken

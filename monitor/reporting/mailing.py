@@ -80,7 +80,7 @@ def left(report: Report, operator: str, message_id: str) -> list[Step]:
 def _check(case: Case, report: Report, policy: ReportingPolicy) -> None:
     """Raises InputError when a report may not leave, or a mail of it may have."""
     reports.sent("", policy)(case, report)  # what could not be recorded as sent is not sent
-    begun = _open(case.record.events, report.report_id)
+    begun = begun_mail(case.record.events, report.report_id)
     if begun is not None:
         number = report.report_id
         raise case.refuse(
@@ -89,7 +89,7 @@ def _check(case: Case, report: Report, policy: ReportingPolicy) -> None:
         )
 
 
-def _open(events: Sequence[Event], report_id: int) -> Event | None:
+def begun_mail(events: Sequence[Event], report_id: int) -> Event | None:
     """The begun mail of a report of which nobody has said what came of it."""
     begun = None
     for event in events:

@@ -171,6 +171,6 @@ def _some(numbers: Iterable[int]) -> Iterator[list[int]]:
 def case_numbers(conn: Connection, hash_list: str, entries: list[str]) -> dict[str, int]:
     """The cases of these entries of a list, by entry; entries without one are left out."""
     query = select(cases.c.entry, cases.c.case_id).where(
-        cases.c.hash_list == hash_list, cases.c.entry.in_(entries)
+        cases.c.hash_list == hash_list, cases.c.entry.in_(entries), cases.c.opened_at.is_not(None)
     )
     return {entry: case_id for entry, case_id in conn.execute(query)}

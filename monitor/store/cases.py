@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from monitor.errors import InputError
 from monitor.model import (
@@ -25,6 +25,7 @@ from monitor.model import (
     Scalar,
 )
 from monitor.store import events
+from monitor.store.engine import next_number
 from monitor.store.errand_rows import take_back, take_back_case
 from monitor.store.events import Salt, body_of
 from monitor.store.flags import link
@@ -176,7 +177,7 @@ def _project(conn: Connection, case_id: int, standing: Standing, at: datetime) -
 def read(conn: Connection, case_id: int) -> CaseRecord:
     """What is on record of a case. Raises InputError when there is none of that number."""
     row = conn.execute(select(cases).where(cases.c.case_id == case_id)).one_or_none()
-    if row is None:
+    if row is None or row.opened_at is None:
         raise InputError(f"case {case_id}: there is none; monitor cases list shows what there is")
     matched = select(media_matches.c.algorithm).where(media_matches.c.case_id == case_id).distinct()
     held = conn.execute(
@@ -197,7 +198,7 @@ def read(conn: Connection, case_id: int) -> CaseRecord:
         items=tuple(_items(conn, case_id)),
         events=tuple(_of(conn, case_id)),
         next_event=events.following(conn),
-        next_report=conn.execute(select(func.coalesce(func.max(reports.c.report_id), 0) + 1)).scalar_one(),
+        next_report=next_number(conn, reports),
     )
 
 

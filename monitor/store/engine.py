@@ -17,13 +17,17 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Integer,
     Select,
     Table,
     Text,
     bindparam,
     cast,
+    column,
     event,
     func,
+    select,
+    table,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
@@ -97,6 +101,16 @@ def body_field(
 ) -> ColumnElement[Any]:
     """A field of an event's body, as text unless said otherwise; absent when the body has been erased."""
     return func.json_extract(cast(body, Text), f"$.{name}", type_=kind or Text())
+
+
+_GIVEN = table("sqlite_sequence", column("name", Text), column("seq", Integer))
+
+
+def next_number(conn: Connection, numbered: Table) -> int:
+    """The number of a table's next row, where each is given once: also when the last rows are gone
+    (https://www.sqlite.org/autoinc.html)."""
+    last = select(_GIVEN.c.seq).where(_GIVEN.c.name == numbered.name)
+    return int(conn.execute(last).scalar() or 0) + 1
 
 
 def writer(path: Path, busy_timeout: float) -> AsyncEngine:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from monitor.errors import InputError
 from monitor.model import (
@@ -130,21 +130,25 @@ def all_of(conn: Connection, *, troubled: bool, report_id: int | None = None) ->
     if report_id is not None:
         query = query.where(errands.c.report_id == report_id)
     if troubled:
-        later = errands.alias("later")
-        # A further try of the same message takes its place.
-        newer = (
-            select(1)
-            .where(
-                later.c.account == errands.c.account,
-                later.c.channel_id == errands.c.channel_id,
-                later.c.message_id == errands.c.message_id,
-                later.c.errand_id > errands.c.errand_id,
-            )
-            .exists()
-        )
-        arrived = errands.c.state == ErrandState.SENT.value
-        query = query.where(~arrived, errands.c.seen_by.is_(None), ~newer)
+        query = query.where(open_still())
     return [_report(conn, row) for row in conn.execute(query).mappings().all()]
+
+
+def open_still() -> ColumnElement[bool]:
+    """Whether the last try of a message has not arrived, or may not have, and nobody has taken note of that."""
+    later = errands.alias("later")
+    newer = (
+        select(1)
+        .where(
+            later.c.account == errands.c.account,
+            later.c.channel_id == errands.c.channel_id,
+            later.c.message_id == errands.c.message_id,
+            later.c.errand_id > errands.c.errand_id,
+        )
+        .correlate(errands)
+        .exists()
+    )
+    return and_(errands.c.state != ErrandState.SENT.value, errands.c.seen_by.is_(None), ~newer)
 
 
 def _report(conn: Connection, row: Mapping[Any, Any]) -> InAppReport:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from monitor.model import EventType, Scalar
 from monitor.store.schema import events
@@ -74,8 +74,8 @@ def append(conn: Connection, salt: Salt, kind: EventType, body: Mapping[str, Sca
     return seq
 
 
-def forget(conn: Connection, seqs: Sequence[int]) -> int:
-    """Erase salt and body of these events, where they are still there; how many were.
+def forget(conn: Connection, seqs: Sequence[int] | Select[int]) -> int:
+    """Erase salt and body of these events, or of those that a query finds, where they are still there; how many were.
 
     Type, time and commitment stay, and with them what the report log says.
     """

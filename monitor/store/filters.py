@@ -61,11 +61,12 @@ def on_record(conn: Connection, filters: Filters) -> None:
         if not conn.execute(found).first():
             raise InputError(f"--channel {username}: is not on record; monitor channels list shows what is")
     for number in filters.cases:
-        if not conn.execute(select(cases.c.case_id).where(cases.c.case_id == number)).first():
+        known = select(cases.c.case_id).where(cases.c.case_id == number, cases.c.opened_at.is_not(None))
+        if not conn.execute(known).first():
             raise InputError(f"--case {number}: there is none; monitor cases list shows what there is")
     if filters.hash_list is not None:
-        known = select(hash_lists.c.name).union(select(cases.c.hash_list))
-        names = sorted(conn.execute(known).scalars())
+        lists = select(hash_lists.c.name).union(select(cases.c.hash_list))
+        names = sorted(conn.execute(lists).scalars())
         if filters.hash_list not in names:
             raise InputError(
                 f"--list {filters.hash_list}: is not on record; there {'is' if len(names) == 1 else 'are'}"

@@ -102,9 +102,17 @@ def raise_flags(conn: Connection, salt: Salt, sightings: Iterable[Sighting]) -> 
             "rendition": rendition,
             "matches": _spelled(matches_of(conn, flag_id)),
         }
-        link(conn, events.append(conn, salt, EventType.FLAG_RAISED, body, at), [r["case_id"] for r in found])
+        concerned = [row["case_id"] for row in found]
+        open_again(conn, concerned, at)
+        link(conn, events.append(conn, salt, EventType.FLAG_RAISED, body, at), concerned)
         raised += 1
     return raised
+
+
+def open_again(conn: Connection, concerned: Sequence[int], at: datetime) -> None:
+    """Open those of these cases that wait to be seen again, since an earlier case of their entry was removed."""
+    waiting = cases.c.case_id.in_(concerned), cases.c.opened_at.is_(None)
+    conn.execute(update(cases).where(*waiting).values(opened_at=at))
 
 
 def link(conn: Connection, seq: int, concerned: Iterable[int]) -> None:
@@ -124,6 +132,7 @@ def complete(conn: Connection, salt: Salt, case_id: int, items: Sequence[MediaId
         ).scalars()
         for flag_id in lacking.all() if found else ():
             conn.execute(insert(flag_matches), [{**row, "flag_id": flag_id} for row in found])
+            open_again(conn, [case_id], at)
             matches = [m for m, of in _matches(conn, flag_id) if of == case_id]
             body: dict[str, Scalar] = {"flag_id": flag_id, "matches": _spelled(matches)}
             link(conn, events.append(conn, salt, EventType.FLAG_COMPLETED, body, at), [case_id])

@@ -12,7 +12,7 @@ from monitor.model import AUTOMATIC, EventType, MediaId, Scalar
 from monitor.store import events
 from monitor.store.errand_rows import take_back_case
 from monitor.store.events import Salt
-from monitor.store.flags import link
+from monitor.store.flags import link, open_again
 from monitor.store.schema import cases, media, media_matches
 
 WINDOW = timedelta(hours=1)
@@ -40,6 +40,7 @@ def guard(conn: Connection, salt: Salt, media_id: MediaId, most: int, at: dateti
     for case_id, hash_list, entry, count in conn.execute(counted).all():
         conn.execute(update(cases).where(cases.c.case_id == case_id).values(quarantined_at=at))
         body: dict[str, Scalar] = {"case_id": case_id, "hash_list": hash_list, "entry": entry, "media": count}
+        open_again(conn, [case_id], at)
         link(conn, events.append(conn, salt, EventType.ENTRY_QUARANTINED, body, at), [case_id])
         take_back_case(conn, salt, case_id, AUTOMATIC, at)
 

@@ -242,6 +242,7 @@ CASES = Source(
         "state": _equal(STATE),
     },
     tuple(CaseState),
+    (cases.c.opened_at.is_not(None),),
 )
 """Every case, with how many flags it has in how many channels; what is in quarantine may have none."""
 

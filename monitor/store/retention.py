@@ -1,7 +1,7 @@
 """What has been kept long enough goes, by purpose; each run is two events, what was to go and what went.
 
-What belongs to a case stays: flagged messages with their samples and senders, and the bodies of the events that the
-standing of cases is worked out from.
+What belongs to a case stays until the case goes: flagged messages with their samples and senders, and the bodies of
+the events that its standing is worked out from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, null, or_, select, update
 
 from monitor.model import EventType, Purpose, Scalar
+from monitor.store import closed, removals
 from monitor.store import events as recorded
-from monitor.store import removals
+from monitor.store.closed import Over
 from monitor.store.events import Salt
 from monitor.store.removals import DOOMED, Doomed
 from monitor.store.schema import counters, events, flags, messages
@@ -34,6 +35,10 @@ FORGETTABLE = frozenset(
         EventType.SIGNED_IN,
         EventType.PSEUDONYM_KEY_ROTATED,
         EventType.RESCAN_REQUESTED,
+        EventType.LIST_LOOKED_UP,
+        EventType.LIST_ENTRY_ADDED,
+        EventType.LIST_ENTRY_REMOVED,
+        EventType.NOTICE_MADE,
         EventType.OPERATOR_ADDED,
         EventType.OPERATOR_CHANGED,
         EventType.RETENTION_RUN,
@@ -67,25 +72,40 @@ class Due:
     rows: int
 
 
-def due(conn: Connection, policy: Mapping[Purpose, timedelta], at: datetime) -> list[Due]:
-    """What would go now, by purpose. A message that is due twice counts in both."""
+def due(conn: Connection, policy: Mapping[Purpose, timedelta], at: datetime, over: Over) -> list[Due]:
+    """What would go now, by purpose. A message that is due twice counts in both, and one of a case in none. `over`
+    says of a case whether nothing of it waits for anybody."""
+
+    def rows(purpose: Purpose, before: datetime) -> int:
+        if purpose is Purpose.CASES:
+            return len(closed.due(conn, before, at, over))
+        return _work(purpose, before).count(conn)
+
     return [
-        Due(purpose, at - policy[purpose], _work(purpose, at - policy[purpose]).count(conn))
+        Due(purpose, at - policy[purpose], rows(purpose, at - policy[purpose]))
         for purpose in Purpose
         if purpose in policy
     ]
 
 
 async def retain(
-    store: "SqlStore", policy: Mapping[Purpose, timedelta], *, operator: str, at: datetime
+    store: "SqlStore", policy: Mapping[Purpose, timedelta], *, operator: str, at: datetime, over: Over
 ) -> dict[Purpose, int]:
-    """Remove what the policy no longer keeps, beside a daemon at work; the rows of each purpose.
+    """Remove what the policy no longer keeps, beside a daemon at work; the rows of each purpose. `over` as in `due`.
 
-    Many transactions, each of some tens of milliseconds. Interrupted, it has removed less, and goes on when run again.
+    Many transactions, each of some tens of milliseconds; a case goes in one. Interrupted, it has removed less, and goes
+    on when run again.
     """
     before = {purpose: at - policy[purpose] for purpose in Purpose if purpose in policy}
     begun = await store.run(_begun, before, operator, at)
-    gone = {purpose: await walk(store, _work(purpose, moment)) for purpose, moment in before.items()}
+    gone = {
+        purpose: await (
+            closed.remove(store, moment, at, over)
+            if purpose is Purpose.CASES
+            else walk(store, _work(purpose, moment))
+        )
+        for purpose, moment in before.items()
+    }
     await store.run(_done, begun, gone, operator, at)
     await store.overwrite()
     return gone
@@ -110,6 +130,8 @@ def _work(purpose: Purpose, before: datetime) -> Work:
     m, c, e = messages.c, counters.c, events.c
     alone = ~removals.flagged()
     match purpose:
+        case Purpose.CASES:
+            raise AssertionError("cases go whole, not row by row")
         case Purpose.MESSAGES:
             return Work(messages, and_(m.first_seen_at < before, alone), DOOMED, _remove)
         case Purpose.DELETED_MESSAGES:

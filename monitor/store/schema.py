@@ -52,9 +52,12 @@ metadata = MetaData(
 )
 
 
-def _table(name: str, *items: SchemaItem, keyed: bool = False) -> Table:
-    """STRICT: SQLite refuses a text in a number's column. `keyed`: the key is the table, one tree less."""
-    return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=not keyed)
+def _table(name: str, *items: SchemaItem, keyed: bool = False, once: bool = False) -> Table:
+    """STRICT: SQLite refuses a text in a number's column. `keyed`: the key is the table, one tree less.
+    `once`: the number of a row that is gone is never given again, as people outside may know it."""
+    return Table(
+        name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=not keyed, sqlite_autoincrement=once
+    )
 
 
 def _numbers(*names: str) -> list[Column[int]]:
@@ -328,7 +331,7 @@ cases = _table(
     Column("case_id", Int, primary_key=True),
     Column("hash_list", Text, nullable=False),
     Column("entry", Text, nullable=False),
-    Column("opened_at", Time, nullable=False),
+    Column("opened_at", Time),  # absent: the case was removed, and its entry waits to be seen again
     Column("quarantined_at", Time),  # the flood guard holds its flags back
     Column("released_at", Time),
     Column("category", Text),  # of the entry, as its list and the configuration have it now
@@ -347,7 +350,7 @@ cases = _table(
 
 def _match_columns() -> list[Column[Any]]:
     return [
-        Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False),
+        Column("case_id", Int, ForeignKey("cases.case_id", onupdate="CASCADE"), nullable=False),
         Column("list_version", Text, nullable=False),
         Column("algorithm", Text, nullable=False),
         Column("distance", Int, nullable=False),  # bits
@@ -384,6 +387,7 @@ flags = _table(
     ForeignKeyConstraint(MESSAGE_KEY, ["messages.channel_id", "messages.message_id"]),
     one_of("media_kind", MediaKind),
     word("rendition", 16),
+    once=True,
 )
 
 flag_matches = _table(
@@ -428,6 +432,7 @@ errands = _table(
     one_of("state", ErrandState),
     one_of("failure", ErrandFailure),
     *map(truth, ("commented", "comment_optional")),
+    once=True,
 )
 # One report of an item and account; a further one only by a person's word, which counts up `again`.
 Index(
@@ -523,6 +528,7 @@ case_events = _table(
     Column("case_id", Int, ForeignKey("cases.case_id"), nullable=False),
     Column("seq", Int, ForeignKey("events.seq"), nullable=False),
     PrimaryKeyConstraint("case_id", "seq"),
+    Index("ix_case_events_seq", "seq"),
     keyed=True,
 )
 
@@ -542,6 +548,7 @@ reports = _table(
     word("recipient"),
     one_of("category", Category),
     one_of("state", ReportState),
+    once=True,
 )
 
 report_items = _table(
@@ -549,6 +556,7 @@ report_items = _table(
     Column("report_id", Int, ForeignKey("reports.report_id"), nullable=False),
     Column("flag_id", Int, ForeignKey("flags.flag_id"), nullable=False),
     PrimaryKeyConstraint("report_id", "flag_id"),
+    Index("ix_report_items_flag_id", "flag_id"),
     keyed=True,
 )
 

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from monitor import daemon
 from monitor.cli import app
 from monitor.model import EventType, Refusal
+from monitor.reporting import decisions
+from monitor.reporting.acting import act
 from monitor.store import SqlStore, open_store
 from monitor.store.operators import verify_password
-from tests.contract.making import START, batch, declared, message, profile
+from tests.contract.making import START, batch, declared, matched, message, picture, profile
 
 WORDS = "correct horse battery"
 OLD = datetime.now(UTC) - timedelta(days=90)
@@ -183,6 +185,23 @@ def test_retention_shows_first_and_removes_when_told(config: Path) -> None:
     assert [body["operator"] for body in events(config, EventType.RETENTION_RUN)] == ["me", "me"]
     config.write_text("operator: me\n")
     assert "everything is kept" in call(config, "db", "retention", code=2).stderr
+
+
+def test_closed_cases_go_by_command(config: Path) -> None:
+    config.write_text("operator: me\nretention: {cases: 30d}\n")
+
+    async def close(store: SqlStore) -> None:
+        await store.record([batch(message(3, media=picture(7), first_seen_at=OLD))])
+        await store.examined(matched(7, at=OLD))
+        await act(store, 1, decisions.accept("me"), OLD)
+
+    with_store(config, close)
+    (row,) = lines(call(config, "db", "retention", "--json").stdout)
+    assert (row["purpose"], row["due"]) == ("cases", 1)
+    assert "accepted" in call(config, "cases", "list").stdout
+    assert lines(call(config, "db", "retention", "--run", "--json").stdout)[0]["removed"] == 1
+    assert call(config, "cases", "list", "--json").stdout == ""
+    assert "case 1: there is none" in call(config, "cases", "show", "1", code=2).stderr
 
 
 def test_an_erasure_needs_a_reason_and_one_thing_to_erase(config: Path) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Counters, EventType, Forward, MediaOutcome, MessageId, MessageKind, Purpose, Source
+from monitor.reporting.casework import _TAKES
+from monitor.reporting.closing import over
+from monitor.reporting.mailing import _ENDS
 from monitor.store import SqlStore, open_store
-from monitor.store.retention import Due, due, retain
+from monitor.store.retention import FORGETTABLE, Due, due, retain
 from tests.contract.making import (
     CHANNEL,
     OTHER,
@@ -45,7 +48,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 
 async def run(store: SqlStore, policy: dict[Purpose, timedelta]) -> dict[Purpose, int]:
-    return await retain(store, policy, operator="root", at=NOW)
+    return await retain(store, policy, operator="root", at=NOW, over=over)
 
 
 async def on_record(store: SqlStore) -> list[int]:
@@ -62,7 +65,7 @@ async def test_messages_go_by_when_they_were_recorded(store: SqlStore) -> None:
     for number, days in enumerate((90, 31, 30, 29, 1), 1):
         await store.record([batch(message(number, posted_at=seen(300), first_seen_at=seen(days)))])
     before = seen(30)
-    assert await store.reader.run(due, MONTH, NOW) == [Due(Purpose.MESSAGES, before, 2)]
+    assert await store.reader.run(due, MONTH, NOW, over) == [Due(Purpose.MESSAGES, before, 2)]
     assert await on_record(store) == [1, 2, 3, 4, 5], "to look removes nothing"
     assert await run(store, MONTH) == {Purpose.MESSAGES: 2}
     assert await on_record(store) == [3, 4, 5]
@@ -91,6 +94,7 @@ async def test_what_belongs_to_a_case_stays_whatever_its_age(store: SqlStore) ->
     first = await store.reader.next_event()
     policy = dict.fromkeys(Purpose, DAY)
     assert await run(store, policy) == {
+        Purpose.CASES: 0,
         Purpose.MESSAGES: 1,
         Purpose.DELETED_MESSAGES: 0,
         Purpose.SENDERS: 0,
@@ -167,9 +171,9 @@ async def test_bodies_go_and_what_commits_to_them_stays(store: SqlStore, tmp_pat
 
 
 def test_no_type_of_event_that_cases_rest_on_is_forgotten() -> None:
-    from monitor.store.retention import FORGETTABLE
-
     assert not {kind for kind in FORGETTABLE if kind.startswith(("flag_", "entry_", "case_", "report_"))}
+    assert FORGETTABLE.isdisjoint(_TAKES), "the fold reads these"
+    assert FORGETTABLE.isdisjoint(_ENDS) and EventType.MAIL_BEGUN not in FORGETTABLE, "no mail goes twice"
 
 
 # -- the ledger

@@ -48,8 +48,8 @@ def numbers(*names: str) -> list[sa.Column[int]]:
     return [sa.Column(name, Int) for name in names]
 
 
-def table(name: str, *items: sa.schema.SchemaItem, keyed: bool = False) -> None:
-    op.create_table(name, *items, sqlite_strict=True, sqlite_with_rowid=not keyed)
+def table(name: str, *items: sa.schema.SchemaItem, keyed: bool = False, once: bool = False) -> None:
+    op.create_table(name, *items, sqlite_strict=True, sqlite_with_rowid=not keyed, sqlite_autoincrement=once)
 
 
 def upgrade() -> None:
@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("case_id", Int, nullable=False),
         sa.Column("hash_list", Text, nullable=False),
         sa.Column("entry", Text, nullable=False),
-        sa.Column("opened_at", Int, nullable=False),
+        sa.Column("opened_at", Int),
         sa.Column("quarantined_at", Int),
         sa.Column("released_at", Int),
         sa.Column("category", Text),
@@ -291,7 +291,7 @@ def upgrade() -> None:
         word("list_version"),
         one_of("algorithm", "md5 sha1 sha256 pdq phash dhash vpdq"),
         sa.ForeignKeyConstraint(["media_id"], ["media.media_id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"], onupdate="CASCADE"),
         keyed=True,
     )
     op.create_index("ix_media_matches_case_id", "media_matches", ["case_id"])
@@ -403,6 +403,7 @@ def upgrade() -> None:
         ),
         word("rendition", 16),
         sa.ForeignKeyConstraint(["media_id"], ["media.media_id"]),
+        once=True,
     )
     op.create_index("ix_flags_media_id", "flags", ["media_id"])
     table(
@@ -434,7 +435,7 @@ def upgrade() -> None:
         word("list_version"),
         one_of("algorithm", "md5 sha1 sha256 pdq phash dhash vpdq"),
         sa.ForeignKeyConstraint(["flag_id"], ["flags.flag_id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.case_id"], onupdate="CASCADE"),
         keyed=True,
     )
     table(
@@ -469,6 +470,7 @@ def upgrade() -> None:
             " withdrawn",
         ),
         *map(truth, ("commented", "comment_optional")),
+        once=True,
     )
     op.create_index("ix_errands_state", "errands", ["state"])
     op.create_index(
@@ -499,6 +501,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["seq"], ["events.seq"]),
         keyed=True,
     )
+    op.create_index("ix_case_events_seq", "case_events", ["seq"])
     table(
         "reports",
         sa.Column("report_id", Int, nullable=False),
@@ -518,6 +521,7 @@ def upgrade() -> None:
         word("recipient"),
         one_of("category", "child adult_filmed adult_synthetic terrorism unknown"),
         one_of("state", "prepared approved sent handed_over failed acknowledged outcome superseded"),
+        once=True,
     )
     op.create_index("ix_reports_case_id", "reports", ["case_id"])
     table(
@@ -529,6 +533,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["flag_id"], ["flags.flag_id"]),
         keyed=True,
     )
+    op.create_index("ix_report_items_flag_id", "report_items", ["flag_id"])
     table(
         "negative_list",
         sa.Column("negative_id", Int, nullable=False),
