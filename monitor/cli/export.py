@@ -171,10 +171,10 @@ def export(
 
 def _show_bundle(out: Path, done: "BundledExport", json: bool) -> None:
     made = done.bundle
-    told = {"sha256": made.sha256, "plain_sha256": made.plain_sha256}
-    told |= {"export": made.seq, "opened": made.opened, "erased": made.erased}
+    digests = {"sha256": made.sha256, "plain_sha256": made.plain_sha256}
+    told = {"export": made.seq, "opened": made.opened, "erased": made.erased}
     if json:
-        print_json([{"out": str(out), "rows": done.rows} | told | {"key": made.key}])
+        print_json([{"out": str(out), "rows": done.rows} | digests | told | {"key": made.key}])
         return
     typer.echo(f"{done.rows:,} rows and {made.opened:,} events in {out}, SHA-256 {made.sha256}")
     if made.erased:

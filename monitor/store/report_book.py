@@ -90,6 +90,13 @@ def tasks(conn: Connection) -> Tasks:
     )
 
 
+def sendable(conn: Connection, route: Route) -> list[int]:
+    """Numbers of the reports on a route that were approved and have not left as a whole."""
+    states = (ReportState.APPROVED.value, ReportState.FAILED.value)
+    query = select(reports.c.report_id).where(reports.c.route == route.value, reports.c.state.in_(states))
+    return list(conn.execute(query.order_by(reports.c.report_id)).scalars())
+
+
 def open_escalations() -> Select[tuple[int]]:
     """Ids of reports whose escalation still waits for somebody."""
     again = reports.alias("again")
