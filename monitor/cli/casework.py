@@ -166,14 +166,3 @@ def parse(value: str, option: str, kind: type[E]) -> E:
         return kind(value)
     except ValueError:
         raise InputError(f"{option} {value[:40]}: not known; choose one of {', '.join(kind)}") from None
-
-
-def moment(value: str, option: str) -> datetime:
-    """A time in UTC; a date alone is the end of that day. Raises InputError."""
-    from monitor.config import moment as parsed
-    from monitor.errors import InputError
-
-    try:
-        return parsed(value, end_of_day=True)
-    except ValueError as e:
-        raise InputError(f"{option}: {e}") from None

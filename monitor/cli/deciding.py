@@ -11,11 +11,10 @@ from monitor.cli.casework import (
     ReferenceOption,
     WhyOption,
     act_on_case,
-    moment,
     parse,
     write,
 )
-from monitor.cli.frame import ConfigOption, OperatorOption, command, minute, operator, read_config
+from monitor.cli.frame import ConfigOption, OperatorOption, command, minute, operator, read_config, time_of
 
 if TYPE_CHECKING:
     from monitor.reporting.acting import Case
@@ -175,7 +174,7 @@ def hold(
     from monitor.model import Role
     from monitor.reporting import holds
 
-    end = moment(until, "--until")
+    end = time_of("--until", until, end_of_day=True)
     act_on_case(
         config,
         acting,

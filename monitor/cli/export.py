@@ -16,6 +16,7 @@ from monitor.cli.frame import (
     operator,
     print_json,
     read_config,
+    window,
 )
 
 if TYPE_CHECKING:
@@ -196,10 +197,7 @@ def _filters(
     from monitor.model import Category
     from monitor.store import Filters
 
-    first = None if since is None else _moment("--since", since, end_of_day=False)
-    last = None if until is None else _moment("--until", until, end_of_day=True)
-    if first and last and last < first:
-        raise InputError("--until: lies before --since")
+    first, last = window(since, until)
     if category is not None and category not in list(Category):
         raise InputError(f"--category {category}: not known; choose one of {', '.join(Category)}")
     return Filters(
@@ -211,18 +209,6 @@ def _filters(
         state,
         tuple(cases),
     )
-
-
-def _moment(option: str, value: str, *, end_of_day: bool) -> "datetime":
-    from monitor.config import moment
-    from monitor.errors import InputError
-
-    try:
-        found = moment(value, end_of_day=end_of_day)
-    except ValueError as e:
-        raise InputError(f"{option}: {e}") from e
-    # Rows have microseconds: the last second of a day counts whole.
-    return found.replace(microsecond=999_999) if end_of_day and len(value) <= 10 else found
 
 
 def _values(settings: "Config", flagged: set[tuple[str, str]]) -> "HashValues":
