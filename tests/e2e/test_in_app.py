@@ -361,7 +361,7 @@ async def test_a_pause_in_the_middle_leaves_all_that_is_left_waiting_on_record(d
     waits = await desk.monitor("report", "errands", "--json")
     open_ = [json.loads(line) for line in waits.out.splitlines()]
     assert [(row["message_id"], row["state"]) for row in open_] == [(m, "waiting") for m in left]
-    assert all(row["path"] == PATH and row["report_id"] == 1 for row in open_)
+    assert all(tuple(row["path"]) == PATH and row["report_id"] == 1 for row in open_)
 
 
 @pytest.mark.prove
