@@ -14,8 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import yaml
-
+from benchmarks.collecting import configure
 from benchmarks.table import Row
 from monitor.matching import hash_image, warm_up
 from monitor.testdc.photos import Rendition, render
@@ -90,31 +89,19 @@ def _daemon(folder: Path, place: Served, which: str, number: int) -> float:
     """Photos a second, from the first fetched to the last settled."""
     here = folder / f"{which}-{number}"
     here.mkdir()
-    for name, content in (("api_hash", "0" * 32), ("pseudonym.key", "0" * 64)):
-        (here / name).write_text(content)
-        (here / name).chmod(0o600)
     # Nothing matches: what is measured is the way of nearly every photo.
     (here / "list.csv").write_text(f"{'5a' * 32},entry-1\n")
     (here / "list.csv").chmod(0o600)
     terms = {"licensor": "Bench", "reference": "BENCH", "permitted_uses": ["detect"]}
-    authorization = {
-        "reference": "BENCH",
-        "basis": "owner_consent",
-        "granted_by": "nobody",
-        "valid_from": "2020-01-01",
-        "valid_until": "2099-12-31",
-    }
-    config = {
-        "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
-        "telegram": {
-            "server": {**place.settings, "public_key": str(folder / place.settings["public_key"])},
-            "budgets": {"file_parts_per_hour": 1_000_000},
-        },
-        "channels": [{"username": CHANNEL, "authorization": authorization}],
-        "hash_lists": [{"name": "bench", "file": "list.csv", "algorithm": "pdq", "terms": terms}],
-        "media": {"screen_photos": which == "small"},
-    }
-    (here / "config.yaml").write_text(yaml.safe_dump(config))
+    server = {**place.settings, "public_key": str(folder / place.settings["public_key"])}
+    configure(
+        here,
+        place,
+        CHANNEL,
+        telegram={"server": server, "budgets": {"file_parts_per_hour": 1_000_000}},
+        hash_lists=[{"name": "bench", "file": "list.csv", "algorithm": "pdq", "terms": terms}],
+        media={"screen_photos": which == "small"},
+    )
     command = [sys.executable, "-m", "benchmarks.photos_worker", str(here)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result = json.loads(done.stdout)

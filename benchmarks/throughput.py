@@ -11,10 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
+from benchmarks.collecting import configure
 from benchmarks.table import Row
-from monitor.testdc.process import Served, served
+from monitor.testdc.process import served
 
 MESSAGES = 20_000
 ROUNDS = 5
@@ -34,7 +33,7 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(scenario, folder) as place:
-            _configure(folder, place)
+            configure(folder, place, CHANNEL)
             for number in range(ROUNDS):
                 for which, found in rates.items():
                     found.append(_rate(which, folder, number))
@@ -55,30 +54,6 @@ def measure() -> list[Row]:
             ours / direct >= SPLIT,
         ),
     ]
-
-
-def _configure(folder: Path, place: Served) -> None:
-    (folder / "api_hash").write_text("0" * 32)
-    (folder / "api_hash").chmod(0o600)
-    (folder / "pseudonym.key").write_text("0" * 64)
-    (folder / "pseudonym.key").chmod(0o600)
-    config = {
-        "accounts": [{"name": "main", "api_id": 1, "api_hash": {"file": "api_hash"}}],
-        "telegram": {"server": place.settings},
-        "channels": [
-            {
-                "username": CHANNEL,
-                "authorization": {
-                    "reference": "BENCH",
-                    "basis": "owner_consent",
-                    "granted_by": "nobody",
-                    "valid_from": "2020-01-01",
-                    "valid_until": "2099-12-31",
-                },
-            }
-        ],
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
 def _rate(which: str, folder: Path, number: int) -> float:

@@ -16,11 +16,13 @@ from monitor.prepare import pseudonym_key
 from monitor.proving import required_signer
 from monitor.reporting import decisions, reports
 from monitor.reporting.acting import Case, act, act_on_report, look
-from monitor.reporting.bundle import Content, Handover, LogAccess, write_bundle
+from monitor.reporting.bundle import LogAccess, write_bundle
+from monitor.reporting.custody import Handover
 from monitor.reporting.entries import EntryNames
 from monitor.reporting.exports import Order, write
 from monitor.reporting.notices import Notice, Particulars, Templates, load_register, render
 from monitor.reporting.sheets import SHEETS
+from monitor.reportlog.archive import Content
 from monitor.reportlog.bundles import verify_bundle
 from monitor.sending import Wanted, report_in_app
 from monitor.store import Reader, SqlStore, open_store

@@ -12,21 +12,21 @@ from monitor.daemon import running
 from monitor.errors import InputError, NotAuthorized
 from monitor.model import (
     Approval,
-    ChannelId,
     ErrandFailure,
     ErrandState,
     InAppReport,
-    MessageId,
+    ReportOutcome,
+    ReportState,
     Route,
 )
 from monitor.pair import any_of
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, act_on_report, look
 from monitor.reporting.casefacts import Report
-from monitor.sending import Ask, Wanted, report_in_app
+from monitor.reporting.in_app import Item, end, items_of
+from monitor.sending import Ask, Wanted, leave_on_record, report_in_app
 from monitor.store import SqlStore, open_store
-from monitor.store.cases import case_of
-from monitor.store.sightings import sightings
+from monitor.store.cases import Step, case_of
 from monitor.telegram.errands import SPACING
 
 ITS_OWN = (ErrandFailure.MESSAGE_GONE, ErrandFailure.CHANNEL_GONE, ErrandFailure.NOT_COLLECTED)
@@ -45,34 +45,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What has come of it: the items taken up now, and whether the report as a whole is on record as sent."""
+    """What has come of it: the items taken up now, and whether the report as a whole is on record as sent; or its
+    outcome where nothing of it was left to send."""
 
     items: tuple[InAppReport, ...]
     complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One message of a report, with its errands in this report, oldest first."""
-
-    channel_id: ChannelId
-    message_id: MessageId
-    gone: bool
-    errands: tuple[InAppReport, ...]
-
-    @property
-    def arrived(self) -> InAppReport | None:
-        return next((e for e in reversed(self.errands) if e.state is ErrandState.SENT), None)
-
-    @property
-    def unheard(self) -> bool:
-        return bool(self.errands) and self.errands[-1].state is ErrandState.UNKNOWN
-
-    @property
-    def left_at_that(self) -> bool:
-        """Whether a person took note of how it ended, and wants no more of it."""
-        last = self.errands[-1] if self.errands else None
-        return last is not None and last.seen_by is not None and last.failure is not ErrandFailure.WITHDRAWN
+    outcome: ReportOutcome | None = None
 
 
 async def send_report(
@@ -80,26 +58,32 @@ async def send_report(
 ) -> Sent:
     """Send what is missing of an approved report on route telegram, one item after the other; see `report_in_app`.
 
-    Passed over are items that have arrived, whose message is known to be gone, or that were left at that; the latter
-    not if `words` say why another report is needed. Texts and comment of the first are those of the others, and of a
-    later run. When nothing is missing any more, the report is sent; when an item failed or is unknown, the report has
-    failed, and is open. Raises what `report_in_app` does, and InputError with the reason when nothing may leave.
+    Passed over are items that have arrived, whose message is known to be gone, that another report has told of, or
+    that were left at that; the latter two not if `words` say why another report is needed. Texts and comment of the
+    first are those of the others, and of a later run. When the account must pause, all of them wait on record, for a
+    daemon. When nothing is missing any more, the report is sent; when an item failed or is unknown, the report has
+    failed, and is open; when there was nothing to send, its outcome says so. Raises what `report_in_app` does, and
+    InputError with the reason when nothing may leave.
     """
     async with open_store(config.database) as store:
         case, report = await _report(config, store, report_id)
-        items = await _items(store, case, report)
+        items = await items_of(store.reader, case, report)
         words = _remembered(config, report, items, words)
         approval = Approval(report.approved_by or operator, report.approved_at or now())
         missing = [
             item
             for item in items
             if item.arrived is None
-            and not item.gone
-            and (words.explanation is not None or not item.left_at_that)
+            and not item.deleted
+            and (words.explanation is not None or not (item.left_at_that or item.elsewhere))
         ]
         done: list[InAppReport] = []
+        # Once the account must pause, what is left waits on record like the item that was to leave.
+        paused = False
         # What may have arrived needs a person's word: it must not stand in the way of the others.
         for item in sorted(missing, key=lambda item: item.unheard):
+            if paused and item.unheard and words.explanation is None:
+                break
             wanted = Wanted(
                 item.channel_id,
                 item.message_id,
@@ -112,12 +96,18 @@ async def send_report(
                 reports.gate(report_id, config.reporting.value(), now()),
             )
             try:
+                if paused:
+                    await leave_on_record(store, wanted)
+                    continue
                 errand = await report_in_app(config, wanted, stop, ask)
             except NotAuthorized:
                 await _failed(store, report_id, operator, ErrandFailure.NOT_COLLECTED.value)
                 raise
             done.append(errand)
             words = _repeated(words, errand)
+            paused = errand.until is not None and not errand.state.settled and _complete_words(words, ask)
+            if paused:
+                continue
             if stop.is_set() or (errand.state is not ErrandState.SENT and errand.failure not in ITS_OWN):
                 break
             if len(done) < len(missing) and not running(config.state):
@@ -136,11 +126,20 @@ async def send_report(
         if len(done) < len(missing) or not all(e.state is ErrandState.SENT for e in done):
             return Sent(tuple(done), complete=False)
         if not done and not any(item.arrived for item in items):
-            raise InputError(
-                f"report {report_id}: nothing of it is left to send: its messages are gone, or were left at that"
-            )
+            closing = end(report, items, operator)
+            if closing is None:
+                raise InputError(
+                    f"report {report_id}: nothing of it is left to send: its messages are gone, or were left at that"
+                )
+            case = await act_on_report(store, report_id, closing, now())
+            return Sent((), complete=False, outcome=case.report(report_id).outcome)
         await _complete(store, report_id, operator)
         return Sent(tuple(done), complete=True)
+
+
+def _complete_words(words: Words, ask: Ask | None) -> bool:
+    """Whether nobody has to be asked for a further item, as far as is known here."""
+    return bool(words.path) and (words.comment is not None or ask is None)
 
 
 async def _report(config: Config, store: SqlStore, report_id: int) -> tuple[Case, Report]:
@@ -155,19 +154,7 @@ async def _report(config: Config, store: SqlStore, report_id: int) -> tuple[Case
     return case, report
 
 
-async def _items(store: SqlStore, case: Case, report: Report) -> list[_Item]:
-    """The messages of a report, by flag; one that carries several flags is one item."""
-    gone = {item.flag_id for item in case.record.items if item.deleted_seen_at is not None}
-    errands = await store.reader.in_app_reports(report_id=report.report_id)
-    found = {}
-    for sighting in await store.reader.run(sightings, case.record.case_id, report.report_id):
-        key = sighting.channel_id, sighting.message_id
-        own = tuple(e for e in errands if (e.channel_id, e.message_id) == key)
-        found[key] = _Item(*key, sighting.flag_id in gone, own)
-    return list(found.values())
-
-
-def _remembered(config: Config, report: Report, items: Sequence[_Item], words: Words) -> Words:
+def _remembered(config: Config, report: Report, items: Sequence[Item], words: Words) -> Words:
     """What was chosen for an item of this report before; else what the configuration chooses for its category."""
     arrived = max((i.arrived for i in items if i.arrived), key=lambda e: e.errand_id, default=None)
     path = words.path
@@ -195,7 +182,11 @@ async def _failed(store: SqlStore, report_id: int, operator: str, reason: str) -
 
 
 async def _complete(store: SqlStore, report_id: int, operator: str) -> None:
-    case = await act_on_report(store, report_id, reports.arrived(operator), now())
+    def rule(case: Case, report: Report) -> Sequence[Step]:
+        # The daemon may have seen that all has arrived before this command did.
+        return [] if report.state is ReportState.SENT else reports.arrived(operator)(case, report)
+
+    case = await act_on_report(store, report_id, rule, now())
     if case.report(report_id).correction_since is not None:
         raise InputError(
             f"report {report_id}: fell while it was being sent, and arrived; see: monitor report corrections"

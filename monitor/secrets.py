@@ -83,7 +83,7 @@ def read_private(path: Path, key: str) -> bytes:
     try:
         with open(path, "rb") as file:
             # Of the open file: the path may lead to another one by now.
-            _private(path, os.fstat(file.fileno()), key, "600")
+            _private(path, os.fstat(file.fileno()), key)
             data = file.read()
     except OSError as e:
         raise ConfigError(f"{key}: {path} cannot be read ({e.strerror}); create it or name another") from e
@@ -99,16 +99,7 @@ def private_file(path: Path, key: str) -> None:
     """
     found = _found(path, key)
     if found is not None:
-        _private(path, found, key, "600")
-
-
-def private_folder(path: Path, key: str) -> None:
-    """See that a folder is ours alone, where it exists. Raises ConfigError as `private_file` does."""
-    found = _found(path, key)
-    if found is not None:
-        if not stat.S_ISDIR(found.st_mode):
-            raise ConfigError(f"{key}: {path} is not a folder; name another")
-        _private(path, found, key, "700")
+        _private(path, found, key)
 
 
 def _found(path: Path, key: str) -> os.stat_result | None:
@@ -120,9 +111,9 @@ def _found(path: Path, key: str) -> os.stat_result | None:
         raise ConfigError(f"{key}: {path} cannot be looked at ({e.strerror}); name another") from e
 
 
-def _private(path: Path, found: os.stat_result, key: str, mode: str) -> None:
+def _private(path: Path, found: os.stat_result, key: str) -> None:
     if stat.S_IMODE(found.st_mode) & 0o077:
-        raise ConfigError(f"{key}: {path} is open to others; run: chmod {mode} {shlex.quote(str(path))}")
+        raise ConfigError(f"{key}: {path} is open to others; run: chmod 600 {shlex.quote(str(path))}")
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -78,18 +78,7 @@ async def report_in_app(
     AccountFrozen where there is no daemon and the account cannot be used: the errand waits on record then.
     """
     async with open_store(config.database) as store:
-        number = await store.report_in_app(
-            wanted.channel_id,
-            wanted.message_id,
-            path=wanted.path,
-            comment=wanted.comment,
-            approval=wanted.approval,
-            operator=wanted.operator,
-            explanation=wanted.explanation,
-            report_id=wanted.report_id,
-            may_leave=wanted.may_leave,
-            at=now(),
-        )
+        number = await leave_on_record(store, wanted)
         work = _Work(config, store, number, wanted.operator, stop, ask)
         while True:
             if _at_work(config):
@@ -99,6 +88,22 @@ async def report_in_app(
                     report = await work.serve()
             if work.over(report):
                 return report
+
+
+async def leave_on_record(store: SqlStore, wanted: Wanted) -> int:
+    """Ask for a message to be reported, for whoever serves the account; the errand's number. Raises as the store's."""
+    return await store.report_in_app(
+        wanted.channel_id,
+        wanted.message_id,
+        path=wanted.path,
+        comment=wanted.comment,
+        approval=wanted.approval,
+        operator=wanted.operator,
+        explanation=wanted.explanation,
+        report_id=wanted.report_id,
+        may_leave=wanted.may_leave,
+        at=now(),
+    )
 
 
 def _at_work(config: Config) -> bool:

@@ -9,11 +9,11 @@ from monitor.cli.casework import (
     AddressesOption,
     CaseArgument,
     PurposeOption,
+    asked_for,
     day,
     facts,
     parse,
     read,
-    reviewer_or_exporter,
     show_addresses,
     show_events,
     write,
@@ -86,13 +86,8 @@ def show(
     """What stands of a case, its reports, and all that happened, in order. No address of an item unless asked."""
     from monitor.clock import now
     from monitor.reporting.acting import look
-    from monitor.reporting.showing import addresses
 
-    found = []
-    if with_addresses or purpose is not None:
-        settings = read_config(config)
-        who = reviewer_or_exporter(settings, acting)
-        found = write(settings, lambda store: addresses(store, case, operator=who, purpose=purpose, at=now()))
+    found = asked_for(config, acting, case, purpose, with_addresses=with_addresses)
     seen = read(config, lambda reader: look(reader, case, now()))
     if json:
         print_json([_described(seen) | ({"sightings": [facts(s) for s in found]} if found else {})])

@@ -12,7 +12,7 @@ from monitor.cli.frame import existing_store, minute, operator, out, read_config
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.model import Event, Role, Sighting
+    from monitor.model import Event, Sighting
     from monitor.reporting.acting import Case, Rule
     from monitor.reporting.reports import ReportRule
     from monitor.store import Reader, SqlStore
@@ -77,16 +77,16 @@ def write(settings: "Config", work: "Callable[[SqlStore], Awaitable[T]]") -> T:
 def act_on_case(
     config: Path | None,
     acting: str | None,
-    role: "Role",
     case_id: int,
     rule: "Callable[[str, Config], Rule]",
 ) -> "Case":
-    """Have an operator act on a case; the case as it stands then."""
+    """Have a reviewer act on a case; the case as it stands then."""
     from monitor.clock import now
+    from monitor.model import Role
     from monitor.reporting.acting import act
 
     settings = read_config(config)
-    who = operator(settings, acting, role)
+    who = operator(settings, acting, Role.REVIEWER)
     return write(settings, lambda store: act(store, case_id, rule(who, settings), now()))
 
 
@@ -117,6 +117,29 @@ def reviewer_or_exporter(settings: "Config", acting: str | None) -> str:
         if e.exit_code != NotAuthorized.exit_code:
             raise
     return operator(settings, acting, Role.EXPORTER)
+
+
+def asked_for(
+    config: Path | None,
+    acting: str | None,
+    case_id: int,
+    purpose: str | None,
+    *,
+    with_addresses: bool,
+    report_id: int | None = None,
+) -> "list[Sighting]":
+    """Where the items of a case or of one report of it are, once that is on record; none unless somebody asked."""
+    from monitor.clock import now
+    from monitor.reporting.showing import addresses
+
+    if not with_addresses and purpose is None:
+        return []
+    settings = read_config(config)
+    who = reviewer_or_exporter(settings, acting)
+    return write(
+        settings,
+        lambda store: addresses(store, case_id, operator=who, purpose=purpose, at=now(), report_id=report_id),
+    )
 
 
 def show_addresses(sightings: "list[Sighting]") -> None:
@@ -166,14 +189,3 @@ def parse(value: str, option: str, kind: type[E]) -> E:
         return kind(value)
     except ValueError:
         raise InputError(f"{option} {value[:40]}: not known; choose one of {', '.join(kind)}") from None
-
-
-def moment(value: str, option: str) -> datetime:
-    """A time in UTC; a date alone is the end of that day. Raises InputError."""
-    from monitor.config import moment as parsed
-    from monitor.errors import InputError
-
-    try:
-        return parsed(value, end_of_day=True)
-    except ValueError as e:
-        raise InputError(f"{option}: {e}") from None

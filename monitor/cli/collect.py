@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.model import ChannelId, Conduct, InAppReport, MediaOutcome, Totals
     from monitor.reloading import Changes
+    from monitor.reporting.begun import Begun
     from monitor.store import ChannelStatus, Quarantined
     from monitor.store.report_book import Tasks
     from monitor.store.sums import Sums
@@ -113,13 +114,13 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = read_config(config)
     alive = running(settings.state)
-    totals, channels, outcomes, flags, conducts, sums, quarantined, people, reports, tasks = asyncio.run(
-        _read(settings)
+    totals, channels, outcomes, flags, conducts, sums, quarantined, people, reports, tasks, mails = (
+        asyncio.run(_read(settings))
     )
     described = [accounts.described(settings, conduct) for conduct in conducts]
     logged = standing(settings, totals.events)
     warnings = [
-        *of_reports(tasks),
+        *of_reports(tasks, mails),
         *concerns(channels, sums, described, quarantined, reports, logged),
         *of_exchanges(settings, now()),
         *of_lists(settings, now()),
@@ -142,6 +143,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "operators": people,
                     "report_log": logged,
                     "accounts": described,
+                    "mails_begun": [{"report_id": one.report_id, "at": moment(one.at)} for one in mails],
                     "warnings": warnings,
                     "channels": [
                         {
@@ -180,9 +182,12 @@ class _State(NamedTuple):
     operators: int
     reports: "list[InAppReport]"
     tasks: "Tasks"
+    mails: "list[Begun]"
 
 
 async def _read(config: "Config") -> _State:
+    from monitor.clock import now
+    from monitor.reporting.begun import unended
     from monitor.store import open_reader
     from monitor.store.operators import everybody
     from monitor.store.report_book import tasks as read_tasks
@@ -199,6 +204,7 @@ async def _read(config: "Config") -> _State:
             sum(one.disabled_at is None for one in await reader.run(everybody)),
             await reader.in_app_reports(troubled=True),
             await reader.run(read_tasks),
+            await unended(reader, now()),
         )
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from monitor.cli.frame import minute
+
 if TYPE_CHECKING:
     from monitor.model import ChannelId, InAppReport
+    from monitor.reporting.begun import Begun
     from monitor.store import ChannelStatus, Quarantined
     from monitor.store.report_book import Tasks
     from monitor.store.sums import Sums
@@ -66,11 +69,16 @@ def concerns(
     return said
 
 
-def of_reports(tasks: "Tasks") -> list[str]:
-    """One sentence for each kind of trouble with reports: these come first."""
+def of_reports(tasks: "Tasks", mails: "Sequence[Begun]" = ()) -> list[str]:
+    """One sentence for each kind of trouble with reports, and each mail without an end: these come first."""
     said = (
         (tasks.failed, "could not be sent; monitor report list --state failed"),
         (tasks.corrections, "no longer stand and are to be corrected; monitor report corrections"),
         (tasks.escalations, "left long ago, and what they report is still to be seen; monitor report list"),
     )
-    return [f"reports: {count:,} {what}" for count, what in said if count]
+    return [f"reports: {count:,} {what}" for count, what in said if count] + [
+        f"report {mail.report_id}: a mail of it was begun at {minute(mail.at)} (UTC), has no end on record and may have"
+        f" arrived; ask the recipient, then: monitor report sent {mail.report_id}, or"
+        f" monitor report failed {mail.report_id} --explanation"
+        for mail in mails
+    ]

@@ -11,11 +11,10 @@ from monitor.cli.casework import (
     ReferenceOption,
     WhyOption,
     act_on_case,
-    moment,
     parse,
     write,
 )
-from monitor.cli.frame import ConfigOption, OperatorOption, command, minute, operator, read_config
+from monitor.cli.frame import ConfigOption, OperatorOption, command, minute, operator, read_config, time_of
 
 if TYPE_CHECKING:
     from monitor.reporting.acting import Case
@@ -45,7 +44,6 @@ def accept(
 ) -> None:
     """Rely on the match: of a case with what is yet to come, of one sighting, or of many cases with exact matches."""
     from monitor.errors import InputError
-    from monitor.model import Role
     from monitor.reporting import decisions
 
     many = all_exact or bool(entries)
@@ -59,7 +57,6 @@ def accept(
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, _: decisions.accept(who, flag_id=flag, explanation=explanation),
     )
@@ -84,14 +81,13 @@ def reject(
     config: ConfigOption = None,
 ) -> None:
     """Do not rely on the match, for a reason. What was reported on it is to be corrected."""
-    from monitor.model import ReasonCode, Role
+    from monitor.model import ReasonCode
     from monitor.reporting import decisions
 
     code = parse(reason, "--reason", ReasonCode)
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, _: decisions.reject(
             who, code, flag_id=flag, reference=reference, explanation=explanation
@@ -112,13 +108,11 @@ def second_opinion(
     config: ConfigOption = None,
 ) -> None:
     """Leave the decision to another person."""
-    from monitor.model import Role
     from monitor.reporting import decisions
 
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, _: decisions.ask_second_opinion(who, explanation, flag_id=flag),
     )
@@ -128,13 +122,11 @@ def second_opinion(
 @command
 def undo(case: CaseArgument, acting: OperatorOption = None, config: ConfigOption = None) -> None:
     """Take back your last decision on a case, within reporting.undo_seconds."""
-    from monitor.model import Role
     from monitor.reporting import decisions
 
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, settings: decisions.undo(who, settings.reporting.value()),
     )
@@ -151,14 +143,14 @@ def assign(
 ) -> None:
     """Say whose case it is. Others may decide on it all the same."""
     from monitor.errors import InputError
-    from monitor.model import IDENTIFIER, Role
+    from monitor.model import IDENTIFIER
     from monitor.reporting import decisions
 
     if (name is None) != nobody:
         raise InputError("assign: takes a name, or --nobody")
     if name is not None and not IDENTIFIER.fullmatch(name):
         raise InputError("assign: a name takes letters, digits, '.', '_', ':' and '-', 64 at most")
-    act_on_case(config, acting, Role.REVIEWER, case, lambda who, _: decisions.assign(who, name))
+    act_on_case(config, acting, case, lambda who, _: decisions.assign(who, name))
     typer.echo(f"case {case}: assigned to {name or 'nobody'}")
 
 
@@ -172,14 +164,12 @@ def hold(
     config: ConfigOption = None,
 ) -> None:
     """Prepare and send nothing on a case for a while, as somebody has asked."""
-    from monitor.model import Role
     from monitor.reporting import holds
 
-    end = moment(until, "--until")
+    end = time_of("--until", until, end_of_day=True)
     act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, _: holds.hold(who, asked_by=asked_by, until=end, reference=reference),
     )
@@ -195,13 +185,11 @@ def release_hold(
     config: ConfigOption = None,
 ) -> None:
     """End a hold before its time."""
-    from monitor.model import Role
     from monitor.reporting import holds
 
     act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, _: holds.end_hold(who, explanation=explanation, reference=reference),
     )

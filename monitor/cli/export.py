@@ -16,6 +16,7 @@ from monitor.cli.frame import (
     operator,
     print_json,
     read_config,
+    window,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         filters: Filters
         names: EntryNames
         values: HashValues | None
+        encrypt_to: str | None
         progress: Progress | None
 
 
@@ -116,8 +118,8 @@ def export(
     from monitor.model import Role
     from monitor.prepare import pseudonym_key
     from monitor.proving import log_access
-    from monitor.reporting.bundle import Handover
     from monitor.reporting.bundle_export import BundledExport, export_bundle
+    from monitor.reporting.custody import Handover
     from monitor.reporting.entries import EntryNames
     from monitor.reporting.exports import export as write
     from monitor.store import open_store
@@ -127,10 +129,6 @@ def export(
     bundle = kind == "bundle"
     if not bundle and recipient is not None:
         raise InputError("--recipient: is said of a bundle; add --format bundle, or leave it out")
-    if bundle and encrypt_to is not None:
-        raise InputError(
-            "--encrypt-to: not for a bundle; make it, then encrypt it: age -r KEY -o OUT.age OUT"
-        )
     takes_out = with_addresses or with_hashes or bundle
     who = operator(settings, acting, Role.EXPORTER if takes_out else Role.VIEWER)
     database = existing_store(settings)
@@ -148,6 +146,7 @@ def export(
                 "filters": filters,
                 "names": names,
                 "values": values,
+                "encrypt_to": encrypt_to,
                 # Counting rows beforehand takes a while, and is for a bar alone.
                 "progress": functools.partial(report, what) if sys.stderr.isatty() else None,
             }
@@ -158,7 +157,6 @@ def export(
                 *(store, database, what, kind, out),
                 operator=who,
                 purpose=purpose,
-                encrypt_to=encrypt_to,
                 **common,
             )
 
@@ -174,14 +172,16 @@ def export(
 
 def _show_bundle(out: Path, done: "BundledExport", json: bool) -> None:
     made = done.bundle
-    told = {"sha256": made.sha256, "export": made.seq, "opened": made.opened, "erased": made.erased}
+    digests = {"sha256": made.sha256, "plain_sha256": made.plain_sha256}
+    told = {"export": made.seq, "opened": made.opened, "erased": made.erased}
     if json:
-        print_json([{"out": str(out), "rows": done.rows} | told | {"key": made.key}])
+        print_json([{"out": str(out), "rows": done.rows} | digests | told | {"key": made.key}])
         return
     typer.echo(f"{done.rows:,} rows and {made.opened:,} events in {out}, SHA-256 {made.sha256}")
     if made.erased:
         typer.echo(f"{made.erased:,} events could not be opened: they were erased")
-    typer.echo(f"signed by {made.key}; to verify it: monitor log verify {out}")
+    first = "decrypt it (age -d), then" if made.plain_sha256 else "to verify it"
+    typer.echo(f"signed by {made.key}; {first}: monitor log verify {out}")
 
 
 def _filters(
@@ -197,10 +197,7 @@ def _filters(
     from monitor.model import Category
     from monitor.store import Filters
 
-    first = None if since is None else _moment("--since", since, end_of_day=False)
-    last = None if until is None else _moment("--until", until, end_of_day=True)
-    if first and last and last < first:
-        raise InputError("--until: lies before --since")
+    first, last = window(since, until)
     if category is not None and category not in list(Category):
         raise InputError(f"--category {category}: not known; choose one of {', '.join(Category)}")
     return Filters(
@@ -212,18 +209,6 @@ def _filters(
         state,
         tuple(cases),
     )
-
-
-def _moment(option: str, value: str, *, end_of_day: bool) -> "datetime":
-    from monitor.config import moment
-    from monitor.errors import InputError
-
-    try:
-        found = moment(value, end_of_day=end_of_day)
-    except ValueError as e:
-        raise InputError(f"{option}: {e}") from e
-    # Rows have microseconds: the last second of a day counts whole.
-    return found.replace(microsecond=999_999) if end_of_day and len(value) <= 10 else found
 
 
 def _values(settings: "Config", flagged: set[tuple[str, str]]) -> "HashValues":

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
 
     from monitor.config import Config
@@ -130,6 +132,28 @@ def _bring_up_logs() -> None:
                 "monitor: done and recorded, but the report log could not be brought up to it:", err=True
             )
             raise
+
+
+def time_of(option: str, value: str, *, end_of_day: bool) -> "datetime":
+    """What an option says as a time in UTC; a date alone is its first or its last microsecond. Raises InputError."""
+    from monitor.config import moment
+    from monitor.errors import InputError
+
+    try:
+        return moment(value, end_of_day=end_of_day)
+    except ValueError as e:
+        raise InputError(f"{option}: {e}") from None
+
+
+def window(since: str | None, until: str | None) -> "tuple[datetime | None, datetime | None]":
+    """What --since and --until say, days counted whole. Raises InputError, also where the end lies before the start."""
+    from monitor.errors import InputError
+
+    first = None if since is None else time_of("--since", since, end_of_day=False)
+    last = None if until is None else time_of("--until", until, end_of_day=True)
+    if first and last and last < first:
+        raise InputError("--until: lies before --since")
+    return first, last
 
 
 def existing_store(config: "Config") -> Path:

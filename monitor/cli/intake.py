@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import typer
 
+from monitor.cli.frame import time_of
+
 QUESTION = "Is anyone shown, or made to appear, who is under 18 or was when it was made? yes, no or unsure"
 MINORS = """\
 nothing was hashed and nothing is kept: pictures and films of minors do not belong on a list of your own
@@ -80,15 +82,12 @@ def _reference(option: str, text: str | None) -> str:
 
 
 def _expires(text: str | None, at: datetime) -> datetime | None:
-    from monitor.config import moment as read
     from monitor.errors import InputError
 
     if text is None:
         return None
-    try:
-        expires = read(text, end_of_day=True).replace(microsecond=0)
-    except ValueError as e:
-        raise InputError(f"--expires: {e}") from e
+    # The file of the list keeps whole seconds.
+    expires = time_of("--expires", text, end_of_day=True).replace(microsecond=0)
     if expires <= at:
         raise InputError(f"--expires: {text} is over; name a day to come")
     return expires

@@ -35,6 +35,10 @@ OutOption = Annotated[
 ]
 
 
+ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
+"""How a file begins that is encrypted with age, plain or armored."""
+
+
 class Pins(NamedTuple):
     """What the verifier knows beforehand."""
 
@@ -208,8 +212,8 @@ def _pins(key: str | None, since: Path | None, certificates: list[Path]) -> Pins
 
 
 def _given(path: Path, pins: Pins) -> dict[str, Any]:
-    """What holds of what lies at that path. Raises VerificationError."""
-    from monitor.errors import VerificationError
+    """What holds of what lies at that path. Raises VerificationError, InputError for what must be decrypted first."""
+    from monitor.errors import InputError, VerificationError
     from monitor.reportlog import parse_proof
     from monitor.reportlog.bundles import verify_bundle
     from monitor.reportlog.proof import LONGEST_PROOF
@@ -223,6 +227,8 @@ def _given(path: Path, pins: Pins) -> dict[str, Any]:
             data = file.read(LONGEST_PROOF)
     except OSError as e:
         raise VerificationError(f"cannot be read ({e.strerror})") from e
+    if data.startswith(ENCRYPTED):
+        raise InputError(f"{path}: is encrypted; decrypt it first: age -d -i KEY -o BUNDLE.zip {path}")
     if data.startswith(b"PK"):
         bundle = verify_bundle(path, pinned=pins.key, since=pins.since, trusted=pins.certificates)
         shown = {name: bundle.body.get(name) for name in ("operator", "handed_to", "purpose")}

@@ -49,13 +49,11 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Ask nobody about further sightings of an entry: withdrawn by its source, or called not illegal."""
-    from monitor.model import Role
     from monitor.reporting import negatives
 
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, settings: negatives.add(
             who, settings.reporting.value(), days=days, explanation=explanation
@@ -73,10 +71,9 @@ def end(
     config: ConfigOption = None,
 ) -> None:
     """Take an entry off the negative list before its time: what was seen meanwhile waits for a decision."""
-    from monitor.model import Role
     from monitor.reporting import negatives
 
-    done = act_on_case(config, acting, Role.REVIEWER, case, lambda who, _: negatives.end(who, explanation))
+    done = act_on_case(config, acting, case, lambda who, _: negatives.end(who, explanation))
     count = len(done.facts.waiting)
     typer.echo(
         f"case {case}: off the negative list; {count:,} sighting{'' if count == 1 else 's'} to decide on"

@@ -39,9 +39,9 @@ def notice(
     tools = office(settings)
     made, data = write(
         settings,
-        lambda store: noticing.write(store, report, tools, operator=who, kind=kind, at=now()),
+        lambda store: noticing.write(store, report, tools, operator=who, kind=kind, at=now(), path=file),
     )
-    written(data, made.title, file)
+    told(data, made.title, file)
     warn(settings, made.recipient)
 
 
@@ -94,14 +94,22 @@ def warn(settings: "Config", recipient: "Recipient | None") -> None:
 
 
 def written(data: bytes, title: str, file: Path | None) -> None:
-    """A notice to a private file, or to standard output."""
+    """A notice of no report to a private file, or to standard output."""
     from monitor.reporting.files import writing
+
+    if file is not None:
+        with writing(file) as out:
+            out.write(data)
+            out.close()
+            out.keep()
+    told(data, title, file)
+
+
+def told(data: bytes, title: str, file: Path | None) -> None:
+    """A notice on standard output; of one that is in a file, where it lies and its digest."""
+    import hashlib
 
     if file is None:
         sys.stdout.write(data.decode())
-        return
-    with writing(file) as out:
-        out.write(data)
-        digest = out.close()
-        out.keep()
-    typer.echo(f"{title}\n{file}, SHA-256 {digest}", err=True)
+    else:
+        typer.echo(f"{title}\n{file}, SHA-256 {hashlib.sha256(data).hexdigest()}", err=True)

@@ -11,14 +11,13 @@ from monitor.cli.casework import (
     PurposeOption,
     ReportArgument,
     act_on_case,
+    asked_for,
     day,
     facts,
     parse,
     read,
-    reviewer_or_exporter,
     show_addresses,
     show_events,
-    write,
 )
 from monitor.cli.frame import (
     ConfigOption,
@@ -78,18 +77,10 @@ def show(
     from monitor.clock import now
     from monitor.reporting.acting import look
     from monitor.reporting.chronology import without_addresses
-    from monitor.reporting.showing import addresses
     from monitor.store.cases import case_of
 
     number = read(config, lambda reader: reader.run(case_of, report))
-    found = []
-    if with_addresses or purpose is not None:
-        settings = read_config(config)
-        who = reviewer_or_exporter(settings, acting)
-        found = write(
-            settings,
-            lambda store: addresses(store, number, operator=who, purpose=purpose, at=now(), report_id=report),
-        )
+    found = asked_for(config, acting, number, purpose, with_addresses=with_addresses, report_id=report)
     case = read(config, lambda reader: look(reader, number, now()))
     stands, events = case.report(report), [e for e in case.record.events if e.body.get("report_id") == report]
     if json:
@@ -129,7 +120,7 @@ def prepare(
     config: ConfigOption = None,
 ) -> None:
     """A report of the accepted sightings of a case that were not reported on this route yet."""
-    from monitor.model import Role, Route
+    from monitor.model import Route
     from monitor.reporting.noticing import prepare
     from monitor.store.sightings import sightings
 
@@ -139,7 +130,6 @@ def prepare(
     done = act_on_case(
         config,
         acting,
-        Role.REVIEWER,
         case,
         lambda who, settings: prepare(
             who,

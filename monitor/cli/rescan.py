@@ -15,11 +15,12 @@ from monitor.cli.frame import (
     out,
     print_json,
     read_config,
+    time_of,
+    window,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from monitor.store import Rescanned
 
@@ -62,8 +63,9 @@ def rescan(
     who = operator(settings, acting, Role.ADMIN)
     if not (settings.media_permitted and settings.hash_lists):
         raise InputError("no media is fetched without a legal statement and a hash list; see monitor check")
-    window = _window(since, until)
-    wanted = Wanted(who, *window, list_name, channel.removeprefix("@") if channel else None)
+    _, last = window(since, until)
+    first = time_of("--since", since, end_of_day=False)
+    wanted = Wanted(who, first, last, list_name, channel.removeprefix("@") if channel else None)
 
     async def done() -> "Rescanned | None":
         stop = asyncio.Event()
@@ -78,26 +80,6 @@ def rescan(
         print_json([_facts(result)])
     else:
         _show(result)
-
-
-def _window(since: str, until: str | None) -> "tuple[datetime, datetime | None]":
-    from monitor.errors import InputError
-
-    first = _moment("--since", since, end_of_day=False)
-    last = None if until is None else _moment("--until", until, end_of_day=True)
-    if last is not None and last < first:
-        raise InputError("--until: lies before --since")
-    return first, last
-
-
-def _moment(option: str, value: str, *, end_of_day: bool) -> "datetime":
-    from monitor.config import moment
-    from monitor.errors import InputError
-
-    try:
-        return moment(value, end_of_day=end_of_day)
-    except ValueError as e:
-        raise InputError(f"{option}: {e}") from e
 
 
 @contextlib.contextmanager

@@ -94,11 +94,16 @@ def send(
                 typer.echo(_said(item))
     if wrong:
         raise wrong[0]
-    if not json:
-        typer.echo(
-            f"report {report}: "
-            + ("sent" if done.complete else f"not all sent; then: monitor report send {report}")
-        )
+    if json:
+        return
+    if done.outcome is not None:
+        typer.echo(f"report {report}: nothing of it is left to send: {done.outcome}")
+    elif done.complete:
+        typer.echo(f"report {report}: sent")
+    elif any(item.until is not None for item in done.items):
+        typer.echo(f"report {report}: not all sent; the daemon sends what waits on record, and notes the end")
+    else:
+        typer.echo(f"report {report}: not all sent; then: monitor report send {report}")
 
 
 @app.command()

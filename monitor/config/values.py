@@ -64,7 +64,7 @@ def _duration(value: object) -> object:
 
 
 def moment(value: object, *, end_of_day: bool) -> datetime:
-    """A time in UTC from a date or a time as people write them; a date alone is its first or its last second.
+    """A time in UTC from a date or a time as people write them; a date alone is its first or its last microsecond.
 
     Raises ValueError for what is neither.
     """
@@ -76,15 +76,15 @@ def moment(value: object, *, end_of_day: bool) -> datetime:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if isinstance(value, date):
-        clock = time(23, 59, 59, tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
+        clock = time.max.replace(tzinfo=UTC) if end_of_day else time(tzinfo=UTC)
         return datetime.combine(value, clock)
     raise ValueError("is not a date; write for example 2026-11-01")
 
 
 Beginning = Annotated[datetime, BeforeValidator(lambda value: moment(value, end_of_day=False))]
-"""A time in UTC; a date alone is its first second."""
+"""A time in UTC; a date alone is its first microsecond."""
 Ending = Annotated[datetime, BeforeValidator(lambda value: moment(value, end_of_day=True))]
-"""A time in UTC; a date alone is its last second."""
+"""A time in UTC; a date alone is its last microsecond: until that day, the day included."""
 Name = Annotated[str, AfterValidator(_identifier)]
 Username = Annotated[str, BeforeValidator(_username)]
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from monitor.errors import InputError
 from monitor.model import AUTOMATIC, EventType, ReportingPolicy, ReportOutcome
-from monitor.reporting import holds, negatives
+from monitor.reporting import holds, in_app, negatives
 from monitor.reporting.acting import Case, act, look, step
 from monitor.reporting.casefacts import Report
 from monitor.reporting.decisions import corrections
@@ -112,4 +112,4 @@ async def take_due(
             Due(case_id, each.type, int(number) if (number := each.body.get("report_id")) else None)
             for each in taken
         ]
-    return found
+    return found + [Due(*ended) for ended in await in_app.take_ends(store, at)]

@@ -1,49 +1,49 @@
 """Bundles: what was exported, with the proof that it was, as one archive that verifies without us.
 
 The order is what makes it whole: files, manifest, the export's event with the manifest's digest, the log up to that
-event, proofs. An event without a bundle can be left by a crash; a bundle without its event cannot.
+event, proofs. A bundle without its event cannot be; an event without its bundle is left by a crash between them. That
+the rest fits on the disk is seen to before the event.
 """
 
 import asyncio
 import base64
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-from monitor import __version__
-from monitor.errors import InputError
 from monitor.model import EventType, Scalar
-from monitor.reporting.files import writing
+from monitor.reporting.custody import Handover, custody
+from monitor.reporting.encryption import encrypting, fingerprint, recipient
+from monitor.reporting.files import Written, writing
+from monitor.reporting.scratch import scratch_beside
 from monitor.reportlog import Checkpoint, Opening, Published, Signer, locked, parse_checkpoint, project
-from monitor.reportlog.archive import NAME, Writer, pieces
+from monitor.reportlog.archive import NAME, Content, Writer, pieces
 from monitor.reportlog.bundles import (
     CHECKPOINT,
     CONSISTENCY,
-    CUSTODY,
     DIGEST,
     MANIFEST,
     OPENINGS,
     PROOFS,
-    SHEET,
     STAMPS,
     VERIFIER,
+    verify_archive,
     verify_bundle,
 )
 from monitor.reportlog.leaf import canonical
 from monitor.reportlog.proof import SUFFIX
 from monitor.reportlog.stamps import kept
 from monitor.store import SqlStore
-from monitor.store.events import LONGEST_DECLARED
 
-Content = bytes | Path
 PLACES = ("data/", "schema/")
 """Where the files that are handed in lie."""
+_PROOF_ROOM = 4096
+"""Bytes that one proof takes with its headers, at most: 64 hashes, a note, a leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +57,10 @@ class LogAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
-    """Who takes what out, for whom and what for. In the operator's own words but for the operator's name."""
-
-    operator: str
-    recipient: str
-    purpose: str
-
-    def check(self) -> None:
-        """Raises InputError unless recipient and purpose are said, in no more words than an event takes."""
-        for what, words in (("recipient", self.recipient), ("purpose", self.purpose)):
-            if not words.strip():
-                raise InputError(f"a bundle names its {what}; say it with --{what}")
-            if len(words) > LONGEST_DECLARED:
-                raise InputError(f"--{what}: takes {LONGEST_DECLARED:,} characters")
-
-
-@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle that was written: SHA-256 of the file in hex, the sequence number of its event, the checkpoint in it,
-    the key that a recipient may pin; events opened, and those that could not be as they were erased."""
+    the key that a recipient may pin; events opened, and those that could not be as they were erased. `plain_sha256` is
+    that of the archive that was encrypted, None where nothing was."""
 
     path: Path
     sha256: str
@@ -85,6 +69,7 @@ class Bundle:
     key: str
     opened: int
     erased: int
+    plain_sha256: str | None = None
 
 
 async def write_bundle(
@@ -98,28 +83,28 @@ async def write_bundle(
     at: datetime,
     facts: Mapping[str, Scalar] | None = None,
     marking: str | None = None,
+    encrypt_to: str | None = None,
 ) -> Bundle:
-    """Write a bundle of these files ("data/…", "schema/…": paths, or bytes) and open these events in it.
+    """Write a bundle of these files ("data/…", "schema/…": open files, or bytes) and open these events in it.
 
     `facts` are added to the export's event (what, rows, addresses …); `marking` says on the custody sheet what must
-    not go further. The file (0600) appears whole, verified, after its event is durable, or not at all. Raises
+    not go further. The file (0600) appears whole, verified, after its event is durable, or not at all. With
+    `encrypt_to`, a public key of age, it is the archive encrypted; nothing of it lies on the disk in the clear. Raises
     InputError, and what the log raises.
     """
     for name in files:
         if not NAME.fullmatch(name) or not name.startswith(PLACES):
             raise ValueError(f"a bundle has no place for {name}")
     handover.check()
-    with tempfile.TemporaryDirectory(dir=folder_of(path), prefix=f".{path.name}.") as parts:
-        openings = Path(parts) / OPENINGS
+    if encrypt_to is not None:
+        recipient(encrypt_to)
+    with scratch_beside(path) as scratch, writing(path) as file:
+        openings = scratch()
         seqs, erased = await _open(store, openings, opened)
-        contents: dict[str, Content] = {
-            **files,
-            OPENINGS: openings,
-            VERIFIER: verifier(),
-            **_stamped(log),
-        }
-        contents |= _custody(contents, handover, log, at, len(seqs), erased, marking)
-        manifest = await asyncio.to_thread(_manifest, contents)
+        contents: dict[str, Content] = {**files, OPENINGS: openings, VERIFIER: verifier(), **_stamped(log)}
+        contents |= custody(files, handover, log.signer, at, len(seqs), erased, marking)
+        manifest, size = await asyncio.to_thread(_manifest, contents)
+        file.reserve(size + len(manifest) + (len(seqs) + len(contents) + 2) * _PROOF_ROOM)
         body: dict[str, Scalar] = {
             "what": "bundle",
             **(facts or {}),
@@ -129,6 +114,8 @@ async def write_bundle(
             "handed_to": handover.recipient,
             "purpose": handover.purpose,
         }
+        if encrypt_to is not None:
+            body["recipient"] = fingerprint(encrypt_to)
         seq = await store.append(EventType.EXPORT_MADE, body, at)
         await project(store.reader.leaves, log.folder, log.signer)
         with locked(log.folder, shared=True):
@@ -138,9 +125,10 @@ async def write_bundle(
         contents |= {MANIFEST: manifest, CHECKPOINT: published.checkpoint.note}
         if f"{STAMPS}{CHECKPOINT}" in contents:
             contents[CONSISTENCY] = _consistency(contents, published)
-        digest = await asyncio.to_thread(_write, path, contents, seqs, seq, opening, published)
+        members = _members(contents, seqs, seq, opening, published)
+        digest, plain = await asyncio.to_thread(_write, file, members, encrypt_to, scratch)
     key = str(published.signers[-1])
-    return Bundle(path, digest, seq, published.checkpoint, key, len(seqs), erased)
+    return Bundle(path, digest, seq, published.checkpoint, key, len(seqs), erased, plain)
 
 
 def verifier() -> bytes:
@@ -148,17 +136,16 @@ def verifier() -> bytes:
     return resources("monitor.reportlog").joinpath("standalone.py").read_bytes()
 
 
-async def _open(store: SqlStore, path: Path, wanted: Iterable[int]) -> tuple[list[int], int]:
+async def _open(store: SqlStore, file: IO[bytes], wanted: Iterable[int]) -> tuple[list[int], int]:
     """Write salt and body of these events to a file; which they are, and how many were erased."""
     seqs, erased = [], 0
-    with path.open("wb") as file:
-        async for row in store.reader.opened(list(wanted)):
-            if row["body"] is None:
-                erased += 1
-                continue
-            line = {"body": json.loads(row["body"]), "salt": row["salt"].hex(), "seq": row["seq"]}
-            file.write(canonical(line) + b"\n")
-            seqs.append(row["seq"])
+    async for row in store.reader.opened(list(wanted)):
+        if row["body"] is None:
+            erased += 1
+            continue
+        line = {"body": json.loads(row["body"]), "salt": row["salt"].hex(), "seq": row["seq"]}
+        file.write(canonical(line) + b"\n")
+        seqs.append(row["seq"])
     return seqs, erased
 
 
@@ -185,110 +172,58 @@ def _consistency(contents: Mapping[str, Content], published: Published) -> bytes
     return b"".join(base64.b64encode(step) + b"\n" for step in steps)
 
 
-def _custody(
-    contents: Mapping[str, Content],
-    handover: Handover,
-    log: LogAccess,
-    at: datetime,
-    opened: int,
-    erased: int,
-    marking: str | None,
-) -> dict[str, Content]:
-    """Who handed what to whom, for programs and for people."""
-    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    names = sorted(name for name in contents if name.startswith(PLACES))
-    known: dict[str, Any] = {
-        "at": moment,
-        "events_erased": erased,
-        "events_opened": opened,
-        "files": names,
-        "key": str(log.signer.key),
-        "key_fingerprint": log.signer.key.fingerprint,
-        "log": log.signer.name,
-        "marking": marking,
-        "operator": handover.operator,
-        "purpose": handover.purpose,
-        "recipient": handover.recipient,
-        "tool": f"channel-monitor {__version__}",
-        "v": 1,
-        "viewed": False,
-    }
-    sheet = [
-        "CHAIN OF CUSTODY",
-        "",
-        *((marking.upper(), "") if marking else ()),
-        f"Handed over by   {handover.operator}",
-        f"To               {handover.recipient}",
-        f"For              {handover.purpose}",
-        f"At               {moment} (clock of the machine that made it)",
-        f"Made with        {known['tool']}",
-        f"Log              {log.signer.name}",
-        f"Signed by        {log.signer.key}",
-        f"Fingerprint      SHA-256 {log.signer.key.fingerprint}",
-        f"Events opened    {opened:,}" + (f" ({erased:,} more were erased before)" if erased else ""),
-        "",
-        "Every match is one of hashes. No person here has viewed any item.",
-        "",
-        "Files (SHA-256 of each: manifest.json)",
-        *(f"  {name}" for name in names),
-        "",
-        "To verify it: python -I verify.py BUNDLE.zip, or: monitor log verify BUNDLE.zip",
-        "Compare the fingerprint with one that the sender gives you by another way: the bundle alone proves that it is",
-        "whole and signed by this key, not whose key that is.",
-        "",
-        "Received by      ______________________________   on ____________________",
-        "",
-    ]
-    return {
-        CUSTODY: json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n",
-        SHEET: "\n".join(sheet).encode(),
-    }
-
-
-def _manifest(contents: Mapping[str, Content]) -> bytes:
-    files = {}
+def _manifest(contents: Mapping[str, Content]) -> tuple[bytes, int]:
+    """Size and digest of each file, as JSON; and how many bytes they are together."""
+    files, total = {}, 0
     for name, content in sorted(contents.items()):
         digest, size = hashlib.sha256(), 0
         for piece in pieces(content):
             digest.update(piece)
             size += len(piece)
         files[name] = {"sha256": digest.hexdigest(), "size": size}
-    return json.dumps({"files": files, "v": 1}, indent=1, sort_keys=True).encode() + b"\n"
+        total += size
+    return json.dumps({"files": files, "v": 1}, indent=1, sort_keys=True).encode() + b"\n", total
+
+
+def _members(
+    contents: Mapping[str, Content], seqs: Iterable[int], own: int, opening: Opening, published: Published
+) -> Iterator[tuple[str, Content]]:
+    """All files of the archive in their order, proofs made one by one."""
+    proofs = {f"{PROOFS}{seq}{SUFFIX}": seq for seq in (*seqs, own)}
+    for name in sorted(contents.keys() | proofs.keys()):
+        if name in contents:
+            yield name, contents[name]
+        else:
+            seq = proofs[name]
+            yield name, published.proof(seq, opening if seq == own else None).encode()
 
 
 def _write(
-    path: Path,
-    contents: Mapping[str, Content],
-    seqs: Iterable[int],
-    own: int,
-    opening: Opening,
-    published: Published,
-) -> str:
-    """Write the archive, verify it, and put it in its place; its SHA-256 in hex."""
-    proofs = {f"{PROOFS}{seq}{SUFFIX}": seq for seq in (*seqs, own)}
+    file: Written,
+    members: Iterable[tuple[str, Content]],
+    encrypt_to: str | None,
+    scratch: Callable[[], IO[bytes]],
+) -> tuple[str, str | None]:
+    """Write the archive, verify it, and put it in its place; SHA-256 of the file in hex, and of what was encrypted."""
 
-    def members() -> Iterator[tuple[str, Content]]:
-        for name in sorted(contents.keys() | proofs.keys()):
-            if name in contents:
-                yield name, contents[name]
-            else:
-                seq = proofs[name]
-                yield name, published.proof(seq, opening if seq == own else None).encode()
-
-    with writing(path) as file:
-        archive = Writer(file.write)
-        for name, content in members():
+    def archived(write: Callable[[bytes], object]) -> None:
+        archive = Writer(write)
+        for name, content in members:
             archive.add(name, content)
         archive.finish()
-        digest = file.close()
+
+    if encrypt_to is None:
+        archived(file.write)
+        digest, plain = file.close(), None
         verify_bundle(file.place)
-        file.keep()
-    return digest
-
-
-def folder_of(path: Path) -> Path:
-    """Where a bundle is written, its parts before it. Raises InputError when there is no such folder."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise InputError(f"{path}: cannot be written: no such folder; create it first")
-    return folder
+    else:
+        # What is encrypted to somebody else cannot be verified any more here.
+        archive = scratch()
+        archived(archive.write)
+        verify_archive(archive)
+        with encrypting(file, encrypt_to) as out:
+            for piece in pieces(archive):
+                out.write(piece)
+        digest, plain = file.close(), out.hexdigest()
+    file.keep()
+    return digest, plain

@@ -1,17 +1,19 @@
 """An export as a bundle: rows, what they mean, the events that they rest on, and the proof of all of it."""
 
 import json
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
 from monitor.errors import InputError
-from monitor.reporting.bundle import Bundle, Content, Handover, LogAccess, folder_of, write_bundle
+from monitor.reporting.bundle import Bundle, LogAccess, write_bundle
+from monitor.reporting.custody import Handover
+from monitor.reporting.encryption import recipient
 from monitor.reporting.entries import EntryNames, HashValues
 from monitor.reporting.exports import ALL, Order, Progress, write_all
 from monitor.reporting.openings import Exported, openings
+from monitor.reporting.scratch import scratch_beside
 from monitor.reporting.sheets import SHEETS
 from monitor.store import Filters, SqlStore
 
@@ -43,6 +45,7 @@ async def export_bundle(
     filters: Filters = ALL,
     names: EntryNames | None = None,
     values: HashValues | None = None,
+    encrypt_to: str | None = None,
     progress: Progress | None = None,
 ) -> BundledExport:
     """Write rows of `database` (flags, cases, reports, log) and the events of the cases concerned as a bundle.
@@ -56,16 +59,22 @@ async def export_bundle(
             f"format bundle: holds {', '.join(BUNDLED)}; take csv, jsonl, parquet or xlsx for {what}"
         )
     handover.check()
+    if encrypt_to is not None:
+        recipient(encrypt_to)
     # Cases and reports have no column that leads to an item: their addresses are in the events alone.
     columns = with_addresses and bool(SHEETS[what].addresses)
     order = Order(what, KINDS[1], columns, with_hashes, handover.purpose, filters, names, values)
     marking = Order(what, KINDS[1], with_addresses, with_hashes, handover.purpose).marking
     exported = Exported(what, await store.reader.next_event())
-    with tempfile.TemporaryDirectory(dir=folder_of(Path(path)), prefix=f".{Path(path).name}.") as parts:
-        rows, files = await _data(database, order, Path(parts), at, exported, progress)
+    with scratch_beside(Path(path)) as scratch:
+        files = {kind: scratch() for kind in KINDS}
+        rows = await write_all(database, order, files, at, progress, exported.see)
         bundle = await write_bundle(
             *(store, log, Path(path)),
-            {**files, f"schema/{what}.json": _schema(order, rows, marking)},
+            {
+                **{f"data/{what}.{kind}": file for kind, file in files.items()},
+                f"schema/{what}.json": _schema(order, rows, marking),
+            },
             handover,
             opened=await openings(store.reader, exported, addresses=with_addresses),
             at=at,
@@ -78,24 +87,9 @@ async def export_bundle(
                 "hashes": with_hashes,
             },
             marking=marking,
+            encrypt_to=encrypt_to,
         )
     return BundledExport(rows, bundle)
-
-
-async def _data(
-    database: str | PathLike[str],
-    order: Order,
-    folder: Path,
-    at: datetime,
-    exported: Exported,
-    progress: Progress | None,
-) -> tuple[int, dict[str, Content]]:
-    """The rows in each format, of one state of the store: how many, and the files by their names in the bundle."""
-    files = {kind: folder / kind for kind in KINDS}
-    with files["csv"].open("wb") as table, files["jsonl"].open("wb") as lines:
-        outs = {"csv": table, "jsonl": lines}
-        rows = await write_all(database, order, outs, at, progress, exported.see)
-    return rows, {f"data/{order.what}.{kind}": path for kind, path in files.items()}
 
 
 def _schema(order: Order, rows: int, marking: str | None) -> bytes:

@@ -55,8 +55,8 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report on one route. `sent_at` is when it was sent or handed over, or an item of it that may have arrived
-    while others did not."""
+    """One report on one route. `again`: somebody said why what was reported before is once more. `sent_at` is when it
+    was sent or handed over, or an item of it that may have arrived while others did not."""
 
     report_id: int
     route: Route
@@ -65,6 +65,7 @@ class Report:
     flags: frozenset[int]
     prepared_by: str
     prepared_at: datetime
+    again: bool = False
     state: ReportState = ReportState.PREPARED
     approved_by: str | None = None
     approved_at: datetime | None = None

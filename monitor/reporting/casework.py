@@ -174,6 +174,7 @@ def _prepared(state: _Folding, event: Event) -> None:
         flags=frozenset(map(int, _word(event, "flags").split())),
         prepared_by=_word(event, "operator"),
         prepared_at=event.at,
+        again="explanation" in event.body,
     )
 
 

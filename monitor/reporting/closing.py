@@ -5,8 +5,8 @@ from datetime import datetime
 from monitor.model import CaseState, ReportState
 from monitor.reporting.acting import Case, taken_up
 from monitor.reporting.aftermath import withdrawn
+from monitor.reporting.begun import begun_mail
 from monitor.reporting.casefacts import Report
-from monitor.reporting.mailing import begun_mail
 from monitor.store.cases import CaseRecord
 from monitor.store.retention import FORGETTABLE
 

@@ -32,9 +32,14 @@ class Written:
     def flush(self) -> None:
         """Nothing: `close` makes it durable."""
 
+    def reserve(self, size: int) -> None:
+        """Have the disk keep room for so many bytes, where the system can. Raises OSError when there is none."""
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._file.fileno(), 0, size)
+
     def close(self) -> str:
         """Make what was written durable; returns its SHA-256 in hex."""
-        self._file.flush()
+        self._file.truncate()
         os.fsync(self._file.fileno())
         self._file.close()
         return self._digest.hexdigest()

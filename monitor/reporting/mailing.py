@@ -9,22 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from monitor.errors import MailRefused, MailUncertain, MonitorError
-from monitor.model import Event, EventType, ReportingPolicy, ReportState, Scalar
+from monitor.model import EventType, ReportingPolicy, ReportState, Scalar
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, act_on_report, look, step
+from monitor.reporting.begun import UNCERTAIN, begun_mail
 from monitor.reporting.casefacts import SENDABLE, Report
 from monitor.reporting.notices import Approval, MailServer, Sent, compose, send
 from monitor.reporting.noticing import Office, draw
 from monitor.store import SqlStore
 from monitor.store.cases import Step, case_of
-
-UNCERTAIN = "mail_uncertain"
-_ENDS = (
-    EventType.MAIL_PUT_OFF,
-    EventType.REPORT_FAILED,
-    EventType.REPORT_SENT,
-    EventType.REPORT_HANDED_OVER,
-)
 
 
 async def mail(
@@ -87,19 +80,6 @@ def _check(case: Case, report: Report, policy: ReportingPolicy) -> None:
             f"report {number}: a mail of it was begun at {begun.at:%Y-%m-%d %H:%M:%S} (UTC) and may have arrived; ask"
             f" the recipient, then: monitor report sent {number}, or monitor report failed {number} --explanation"
         )
-
-
-def begun_mail(events: Sequence[Event], report_id: int) -> Event | None:
-    """The begun mail of a report of which nobody has said what came of it."""
-    begun = None
-    for event in events:
-        if event.body.get("report_id") != report_id:
-            continue
-        if event.type is EventType.MAIL_BEGUN:
-            begun = event
-        elif event.type in _ENDS and event.body.get("reason") != UNCERTAIN:
-            begun = None
-    return begun
 
 
 def _begin(case: Case, report: Report, policy: ReportingPolicy, operator: str, digest: str) -> list[Step]:

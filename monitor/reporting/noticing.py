@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from monitor.errors import InputError
 from monitor.model import (
@@ -19,6 +20,7 @@ from monitor.model import (
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, Rule, act_on_report, look, step
 from monitor.reporting.casefacts import Report
+from monitor.reporting.files import writing
 from monitor.reporting.notices import (
     REQUIREMENTS,
     Notice,
@@ -79,10 +81,19 @@ def prepare(
 
 
 async def write(
-    store: SqlStore, report_id: int, office: Office, *, operator: str, kind: str, at: datetime
+    store: SqlStore,
+    report_id: int,
+    office: Office,
+    *,
+    operator: str,
+    kind: str,
+    at: datetime,
+    path: Path | None = None,
 ) -> tuple[Notice, bytes]:
     """The notice of a report that has not left, and its bytes in one of `FORMATS`, once the event of it is durable.
 
+    At `path` the file (0600) is written whole before its event, and gets its name after it: what cannot be written
+    leaves no event, and no notice lies there that is not on record.
     Raises InputError for a report that there is not or that has left or fallen, and naming all that is missing.
     """
     case = await look(store.reader, await store.reader.run(case_of, report_id), at)
@@ -99,7 +110,14 @@ async def write(
         _not_out(case, report)
         return [step(EventType.NOTICE_MADE, operator, body)]
 
-    await act_on_report(store, report_id, rule, at)
+    if path is None:
+        await act_on_report(store, report_id, rule, at)
+        return notice, data
+    with writing(path) as file:
+        file.write(data)
+        file.close()
+        await act_on_report(store, report_id, rule, at)
+        file.keep()
     return notice, data
 
 

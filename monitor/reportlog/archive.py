@@ -12,8 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from monitor.errors import VerificationError
 
@@ -24,6 +23,9 @@ _TIME, _DATE = 0, 0x21
 _MODE = 0o100600 << 16
 _UNIX = 3 << 8
 _CHUNK = 1 << 20
+
+Content = bytes | IO[bytes]
+"""What goes into an archive: bytes, or a file that is open and can be read more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def directory(members: Iterable[Member], at: int) -> bytes:
 class Archive:
     """An archive that was found to be of this form. Open it with `opened`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         """Reads all of it once. Raises VerificationError for any byte that does not follow from its members."""
         self._file = file
         self.members: Mapping[str, Member] = {member.name: member for member in _walk(file)}
@@ -107,7 +109,7 @@ class Archive:
         return b"".join(self.chunks(name))
 
 
-def _walk(file: BinaryIO) -> list[Member]:
+def _walk(file: IO[bytes]) -> list[Member]:
     """The members, after every byte was compared with what it must be."""
     try:
         # Only told what to expect; what it says is then compared with every byte.
@@ -141,7 +143,7 @@ def _walk(file: BinaryIO) -> list[Member]:
     return found
 
 
-def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
     while size:
         piece = file.read(min(size, _CHUNK))
         if not piece:
@@ -158,7 +160,7 @@ class Writer:
         self._members: list[Member] = []
         self._at = 0
 
-    def add(self, name: str, content: bytes | Path) -> None:
+    def add(self, name: str, content: Content) -> None:
         """Add a member. Raises ValueError for a name that none may have, or that is not after the last one's."""
         if not NAME.fullmatch(name) or (self._members and name <= self._members[-1].name):
             raise ValueError(f"no name for the next member: {name}")
@@ -175,17 +177,17 @@ class Writer:
         self._write(directory(self._members, self._at))
 
 
-def pieces(content: bytes | Path) -> Iterator[bytes]:
-    """The bytes of a file, or these bytes."""
+def pieces(content: Content) -> Iterator[bytes]:
+    """The bytes of a file from its start, or these bytes."""
     if isinstance(content, bytes):
         yield content
         return
-    with open(content, "rb") as file:
-        while piece := file.read(_CHUNK):
-            yield piece
+    content.seek(0)
+    while piece := content.read(_CHUNK):
+        yield piece
 
 
-def _measured(content: bytes | Path) -> tuple[int, int, str]:
+def _measured(content: Content) -> tuple[int, int, str]:
     size, crc, digest = 0, 0, sha256()
     for piece in pieces(content):
         size, crc = size + len(piece), zlib.crc32(piece, crc)

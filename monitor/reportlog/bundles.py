@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from monitor.errors import VerificationError
 from monitor.model import EventType
@@ -72,17 +72,19 @@ def verify_bundle(
     """Verify a bundle, all of it. Raises VerificationError for the first thing that is wrong."""
     try:
         with open(path, "rb") as file:
-            return _verify(file, pinned, since, trusted)
+            return verify_archive(file, pinned=pinned, since=since, trusted=trusted)
     except OSError as e:
         raise VerificationError(f"cannot be read ({e.strerror})") from e
 
 
-def _verify(
-    file: BinaryIO,
-    pinned: VerifierKey | None,
-    since: Checkpoint | None,
-    trusted: "Sequence[Certificate]",
+def verify_archive(
+    file: IO[bytes],
+    *,
+    pinned: VerifierKey | None = None,
+    since: Checkpoint | None = None,
+    trusted: "Sequence[Certificate]" = (),
 ) -> VerifiedBundle:
+    """Verify a bundle that is open already; as `verify_bundle`."""
     archive = Archive(file)
     for name in REQUIRED:
         if name not in archive.members:

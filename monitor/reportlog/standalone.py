@@ -468,6 +468,10 @@ def check(path: str) -> dict[str, Any]:
                 file.seek(0)
                 return check_bundle(file)
             file.seek(0)
+            need(
+                file.read(14) != b"age-encryption", "it is encrypted; first: age -d -i KEY -o BUNDLE.zip FILE"
+            )
+            file.seek(0)
             return check_proof(file.read(1 << 20), os.path.basename(path)) | {"stamped": []}
     except OSError as e:
         raise Wrong(f"{path}: cannot be read ({e.strerror})") from None

@@ -24,7 +24,15 @@ from monitor.model import (
 from monitor.store import events
 from monitor.store.events import Salt
 from monitor.store.flags import link
-from monitor.store.schema import cases, errand_menus, errands, flag_matches, flags, reports
+from monitor.store.schema import (
+    cases,
+    errand_menus,
+    errands,
+    flag_matches,
+    flags,
+    report_items,
+    reports,
+)
 
 OPEN = (ErrandState.WAITING.value, ErrandState.ASKING.value)
 """States of an errand that has not left."""
@@ -124,11 +132,20 @@ def one(conn: Connection, errand_id: int) -> InAppReport:
     return _report(conn, row_of(conn, errand_id))
 
 
-def all_of(conn: Connection, *, troubled: bool, report_id: int | None = None) -> list[InAppReport]:
+def all_of(conn: Connection, *, troubled: bool, items_of: int | None = None) -> list[InAppReport]:
     """Reports, oldest first; see `Reader.in_app_reports`."""
     query = select(errands).order_by(errands.c.errand_id)
-    if report_id is not None:
-        query = query.where(errands.c.report_id == report_id)
+    if items_of is not None:
+        query = query.where(
+            select(1)
+            .select_from(report_items.join(flags, flags.c.flag_id == report_items.c.flag_id))
+            .where(
+                report_items.c.report_id == items_of,
+                flags.c.channel_id == errands.c.channel_id,
+                flags.c.message_id == errands.c.message_id,
+            )
+            .exists()
+        )
     if troubled:
         query = query.where(open_still())
     return [_report(conn, row) for row in conn.execute(query).mappings().all()]

@@ -187,11 +187,12 @@ class Reader:
         return await self.run(errand_rows.one, errand_id)
 
     async def in_app_reports(
-        self, *, troubled: bool = False, report_id: int | None = None
+        self, *, troubled: bool = False, items_of: int | None = None
     ) -> list[InAppReport]:
         """Reports in the app, oldest first; or only those that are open: the last try of a message has not arrived, or
-        may not have, and nobody has taken note of that. With `report_id` the items of that report."""
-        return await self.run(errand_rows.all_of, troubled=troubled, report_id=report_id)
+        may not have, and nobody has taken note of that. With `items_of` those of the messages of that
+        report, whichever report they belong to."""
+        return await self.run(errand_rows.all_of, troubled=troubled, items_of=items_of)
 
     # -- what the store also answers
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from monitor.model import Category, ReportState, Route
-from monitor.store.schema import cases, flags, messages, report_items, reports
+from monitor.model import Category, EventType, ReportState, Route
+from monitor.store.schema import case_events, cases, events, flags, messages, report_items, reports
 
 
 class ReportLine(NamedTuple):
@@ -88,6 +88,25 @@ def tasks(conn: Connection) -> Tasks:
             select(func.count()).select_from(open_escalations().subquery())
         ).scalar_one(),
     )
+
+
+def sendable(conn: Connection, route: Route) -> list[int]:
+    """Numbers of the reports on a route that were approved and have not left as a whole."""
+    states = (ReportState.APPROVED.value, ReportState.FAILED.value)
+    query = select(reports.c.report_id).where(reports.c.route == route.value, reports.c.state.in_(states))
+    return list(conn.execute(query.order_by(reports.c.report_id)).scalars())
+
+
+def mailed(conn: Connection) -> list[int]:
+    """Cases of which a mail was begun, with a report that was approved and is not known to have left."""
+    states = (ReportState.APPROVED.value, ReportState.FAILED.value)
+    unsent = select(reports.c.case_id).where(reports.c.state.in_(states))
+    begun = (
+        select(case_events.c.case_id)
+        .join(events, events.c.seq == case_events.c.seq)
+        .where(events.c.type == EventType.MAIL_BEGUN.value, case_events.c.case_id.in_(unsent))
+    )
+    return sorted(set(conn.execute(begun).scalars()))
 
 
 def open_escalations() -> Select[tuple[int]]:

@@ -349,6 +349,21 @@ async def test_a_long_pause_leaves_it_waiting_and_nothing_leaves_before_its_end(
         assert desk.world.reports == []
 
 
+async def test_a_pause_in_the_middle_leaves_all_that_is_left_waiting_on_record(desk: Desk) -> None:
+    messages = [desk.flagged() for _ in range(3)]
+    async with Cluster(desk.world) as cluster:
+        await desk.know(cluster, 3)
+        cluster.faults.add(REQUEST, FloodWait(4000), after=4)  # the second item, at its top
+        done = await desk.send(messages[0], *CHOICES, "--comment", "hash match")
+        assert done.code == 3, done.err
+        ((_, sent),) = desk.world.reported
+    left = [message for message in messages if message != sent]
+    waits = await desk.monitor("report", "errands", "--json")
+    open_ = [json.loads(line) for line in waits.out.splitlines()]
+    assert [(row["message_id"], row["state"]) for row in open_] == [(m, "waiting") for m in left]
+    assert all(tuple(row["path"]) == PATH and row["report_id"] == 1 for row in open_)
+
+
 @pytest.mark.prove
 async def test_the_budget_counts_reports_and_holds_over_restarts(desk: Desk) -> None:
     messages = [desk.flagged(number) for number in range(3)]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.cli.frame import time_of, window
 from monitor.config import Config, Retention, load, parse
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, InputError
 from monitor.model import (
     FETCHED_KINDS,
     ROUTES,
@@ -171,7 +172,18 @@ def test_a_plain_date_counts_whole_days() -> None:
     (declaration,) = config.declarations()
     assert declaration.authorization is not None
     assert declaration.authorization.valid_from == datetime(2026, 1, 1, tzinfo=UTC)
-    assert declaration.authorization.valid_until == datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert declaration.authorization.valid_until == datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+def test_a_day_that_a_command_is_told_counts_whole_as_in_the_configuration() -> None:
+    last = datetime(2026, 11, 22, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert window("2026-11-22", "2026-11-22") == (datetime(2026, 11, 22, tzinfo=UTC), last)
+    assert window(None, "2026-11-22T12:00:00+09:00") == (None, datetime(2026, 11, 22, 3, tzinfo=UTC))
+    assert time_of("--until", "2026-11-22", end_of_day=True) == last
+    with pytest.raises(InputError, match="--until: lies before --since"):
+        window("2026-11-22", "2026-11-21")
+    with pytest.raises(InputError, match="--since: is not a date"):
+        window("yesterday", None)
 
 
 def test_groups_are_collected_only_where_included() -> None:

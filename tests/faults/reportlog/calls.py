@@ -6,7 +6,6 @@ Of all cases every EVERYth is run, from number FIRST on, as in `tests.faults.sto
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections import Counter
@@ -19,8 +18,7 @@ from monitor.reportlog.tiles import CHECKPOINT, KEYS, tile_name, tiles
 from monitor.reportlog.verifying import verify_log
 from tests.faults.reportlog import traced
 from tests.faults.reportlog.writer import alone, sizes
-from tests.faults.store import writer
-from tests.faults.store.traced import Ended
+from tests.faults.store.traced import Ended, counted, faults, honest
 from tests.unit.reportlog.making import SIGNER, files, leaves, made
 
 STEPS = 7
@@ -63,12 +61,7 @@ def cases(base: Path, first: int) -> Iterator[Case]:
     log, trace = scene(base, first), base / "trace"
     ended = traced.run(alone, log, first, STEPS, trace, *paths(log))
     assert ended.acknowledged == STEPS, ended
-    lines = trace.read_text(errors="replace").splitlines()
-    calls = Counter(line.split("(")[0] for line in lines if "(" in line.split(" ")[0])
-    for call, times in sorted(calls.items()):
-        faults = ("error=EIO", "error=ENOSPC", "signal=KILL") if call in CHANGING else ("error=EIO",)
-        for fault in faults:
-            yield from (Case(first, call, fault, nth) for nth in range(1, times + 1))
+    yield from (Case(first, *fault) for fault in faults(counted(trace), CHANGING))
 
 
 def judge(case: Case, ended: Ended, log: Path) -> str:
@@ -86,13 +79,8 @@ def judge(case: Case, ended: Ended, log: Path) -> str:
     again = made(log.with_name("again"), grown[-1])
     assert files(log) == files(again), case
     shutil.rmtree(again)
-    if os.WIFSIGNALED(ended.status):
-        assert case.fault == "signal=KILL" and os.WTERMSIG(ended.status) == signal.SIGKILL, (case, ended)
-        return "killed"
-    if os.WEXITSTATUS(ended.status) == writer.HONEST_END:
-        assert ended.failure in OURS, (case, ended)
-        return str(ended.failure)
-    assert os.WEXITSTATUS(ended.status) == 0, f"{case}: not an error of ours"
+    if end := honest(ended, case.fault, OURS):
+        return end
     assert done == STEPS and found == grown[-1], f"{case}: silent"
     return "did not matter"
 

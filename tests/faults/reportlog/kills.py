@@ -5,12 +5,9 @@ A process of its own, with nothing running in it when it forks. Prints its figur
 
 import asyncio
 import json
-import os
 import random
-import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
@@ -18,13 +15,13 @@ from pathlib import Path
 from monitor.reportlog import known_checkpoint, project, tidy
 from monitor.reportlog.verifying import verify_events, verify_log
 from tests.faults.reportlog.writer import log_of, with_store
-from tests.faults.store import writer
-from tests.faults.store.kills import copy, heard
+from tests.faults.store.kills import Moments, copy, kill_once
 from tests.faults.store.script import opened, perform, reference, survey
 from tests.unit.reportlog.making import SIGNER
 
 STEPS = (9, 30, 60)
 """As many steps a store has, by chance; then a new one is made."""
+MOMENTS = Moments((0, 0, 1, 2, 4, 8), 0.03, 0.08)
 
 
 async def events(steps: int) -> list[int]:
@@ -36,20 +33,6 @@ async def events(steps: int) -> list[int]:
                 await perform(store, step)
                 found.append(await store.reader.next_event())
     return found
-
-
-def kill_once(path: Path, first: int, last: int, chance: random.Random) -> int:
-    """Let a writer go on from step `first`, and kill it; returns how many steps it had acknowledged."""
-    child, pipe = writer.fork(path, first, last, work=with_store)
-    wanted = chance.choice((0, 0, 1, 2, 4, 8))
-    said = heard(pipe, wanted)
-    time.sleep(chance.uniform(0, 0.03 if wanted else 0.08))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    said += os.read(pipe, 1 << 16).decode().splitlines()
-    os.close(pipe)
-    assert all(line.isdigit() for line in said), said
-    return int(said[-1]) if said else first
 
 
 def look(log: Path) -> int:
@@ -87,7 +70,7 @@ def main(kills: int, seed: int) -> dict[str, int]:
                 figures["logs"] += 1
                 path, stands, last = Path(base) / str(number) / "store.sqlite3", 0, chance.choice(STEPS)
                 path.parent.mkdir()
-            said = kill_once(path, stands, last, chance)
+            said = kill_once(path, stands, last, chance, MOMENTS, with_store)
             before, there = stands, copy(path)
             stands = asyncio.run(survey(there, known))
             assert said <= stands <= said + 1, f"kill {number}: {said} acknowledged, {stands} found"

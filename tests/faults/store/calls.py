@@ -21,7 +21,6 @@ from tests.faults.store import traced, writer
 from tests.faults.store.script import STEPS_A_TURN, reference, survey
 
 CHANGING = {"openat", "pwrite64", "write", "ftruncate", "fallocate", "fsync", "fdatasync", "unlink", "rename"}
-"""Calls that can run out of space, and around which the disk differs: the others are killed between these."""
 OURS = {"StoreUnavailable", "StoreBusy", "StoreCorrupt"}
 
 
@@ -73,26 +72,17 @@ def cases(scene: Scene, base: Path) -> Iterator[Case]:
     assert ended.acknowledged == scene.last, ended
     most: Counter[str] = Counter()
     for thread in base.glob("trace.*"):
-        lines = thread.read_text(errors="replace").splitlines()
-        most |= Counter(line.split("(")[0] for line in lines if "(" in line.split(" ")[0])
+        most |= traced.counted(thread)
         thread.unlink()
-    for call, times in sorted(most.items()):
-        faults = ("error=EIO", "error=ENOSPC", "signal=KILL") if call in CHANGING else ("error=EIO",)
-        for fault in faults:
-            yield from (Case(scene, call, fault, nth) for nth in range(1, times + 1))
+    yield from (Case(scene, *fault) for fault in traced.faults(most, CHANGING))
 
 
 def judge(case: Case, ended: traced.Ended, found: int) -> str:
     """How the case came out, in a word. Raises AssertionError when a row is lost or the end is not honest."""
     done = max(ended.acknowledged, case.scene.first)
     assert done <= found <= done + 1, f"{case}: {done} acknowledged, {found} found"
-    if os.WIFSIGNALED(ended.status):
-        assert case.fault == "signal=KILL" and os.WTERMSIG(ended.status) == signal.SIGKILL, (case, ended)
-        return "killed"
-    if os.WEXITSTATUS(ended.status) == writer.HONEST_END:
-        assert ended.failure in OURS, (case, ended)
-        return ended.failure
-    assert os.WEXITSTATUS(ended.status) == 0, f"{case}: not an error of ours"
+    if end := traced.honest(ended, case.fault, OURS):
+        return end
     assert done == case.scene.last == found, f"{case}: silent"
     return "did not matter"
 

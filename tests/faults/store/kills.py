@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.store import writer
@@ -30,13 +32,33 @@ def heard(pipe: int, lines: int) -> list[str]:
     return said.decode().splitlines()
 
 
-def kill_once(path: Path, first: int, last: int, chance: random.Random) -> int:
+@dataclass(frozen=True)
+class Moments:
+    """When a writer is killed: after one of these numbers of steps and so many seconds by chance, or at its start and
+    after more of them."""
+
+    steps: Sequence[int]
+    after: float
+    at_start: float
+
+
+# Half of them during opening and recovery, half after some steps: on a slow machine too.
+MOMENTS = Moments((0, 0, 0, 1, 2, 4, 8, 16), 0.006, 0.05)
+
+
+def kill_once(
+    path: Path,
+    first: int,
+    last: int,
+    chance: random.Random,
+    moments: Moments = MOMENTS,
+    work: writer.Work = writer.write,
+) -> int:
     """Let a writer go on from step `first`, and kill it; returns how many steps it had acknowledged."""
-    child, pipe = writer.fork(path, first, last)
-    # Half of them during opening and recovery, half after some steps: on a slow machine too.
-    wanted = chance.choice((0, 0, 0, 1, 2, 4, 8, 16))
+    child, pipe = writer.fork(path, first, last, work=work)
+    wanted = chance.choice(moments.steps)
     said = heard(pipe, wanted)
-    time.sleep(chance.uniform(0, 0.006 if wanted else 0.05))
+    time.sleep(chance.uniform(0, moments.after if wanted else moments.at_start))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     said += os.read(pipe, 1 << 16).decode().splitlines()

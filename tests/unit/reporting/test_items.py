@@ -1,12 +1,15 @@
 """Items of a report in the app: what stops them, what a case's history says of them, what is corrected."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from monitor.errors import InputError
 from monitor.model import (
+    AUTOMATIC,
     Approval,
     Category,
     EntryStanding,
@@ -15,13 +18,16 @@ from monitor.model import (
     EventType,
     InAppReport,
     ReportingPolicy,
+    ReportOutcome,
     ReportState,
     Route,
     Told,
 )
 from monitor.reporting import decisions, holds, reports
 from monitor.reporting.aftermath import take_due
+from monitor.reporting.casefacts import Report
 from monitor.reporting.chronology import told, without_addresses
+from monitor.store.report_book import tasks
 from monitor.store.sightings import sightings
 from tests.unit.reporting.desk import ANNA, BERT, EXACT, Desk, desk
 
@@ -202,3 +208,108 @@ async def test_a_report_of_which_part_is_out_is_corrected_when_its_entry_is_with
     await withdraw(at)
     (due,) = await take_due(at.store, at.policy, at.at)
     assert (due.type, due.report_id) == (EventType.CORRECTION_OPENED, number)
+
+
+# -- what a report comes to when each of its items has its answer
+
+
+async def due(at: Desk) -> list[EventType]:
+    """What falls due a while later."""
+    at.wait(minutes=2)
+    return [each.type for each in await take_due(at.store, at.policy, at.at)]
+
+
+async def report_of(at: Desk, number: int) -> Report:
+    return (await at.case(1)).facts.reports[number]
+
+
+async def test_a_report_is_sent_by_itself_once_its_last_item_has_arrived(at: Desk) -> None:
+    number = await approved(at, 2)
+    first, second = await asked(at, number), await asked(at, number, 1)
+    await ends(at, first)
+    assert await due(at) == [], "one waits yet"
+    await ends(at, second)
+    assert await take_due(at.store, at.policy, at.at) == [], "a command may be at work on it"
+    assert await due(at) == [EventType.REPORT_SENT]
+    assert (await report_of(at, number)).state is ReportState.SENT
+    assert (await at.events(EventType.REPORT_SENT))[0].body["operator"] == AUTOMATIC
+    assert await due(at) == []
+
+
+async def test_a_report_has_not_ended_while_an_item_of_it_was_never_asked_for(at: Desk) -> None:
+    number = await approved(at, 2)
+    await ends(at, await asked(at, number))
+    assert await due(at) == []
+    assert (await report_of(at, number)).state is ReportState.APPROVED
+
+
+@pytest.mark.parametrize("state", [ErrandState.FAILED, ErrandState.UNKNOWN])
+async def test_a_report_fails_by_itself_and_is_sent_once_a_person_took_note(
+    at: Desk, state: ErrandState
+) -> None:
+    number = await approved(at, 2)
+    await ends(at, await asked(at, number))
+    lost = await asked(at, number, 1)
+    failure = ErrandFailure.MESSAGE_GONE if state is ErrandState.FAILED else None
+    assert await at.store.errand_leaves(lost, at.at)
+    await at.store.errand_told(Told(lost, state, at.at, failure=failure))
+    assert await due(at) == [EventType.REPORT_FAILED]
+    assert (await report_of(at, number)).failure == (failure or state).value
+    assert await due(at) == [], "once"
+    await at.store.note_errand(lost, explanation="left at that", operator=BERT, at=at.at)
+    assert await due(at) == [EventType.REPORT_SENT]
+
+
+async def test_a_report_whose_items_are_all_gone_came_out_as_that(at: Desk) -> None:
+    number = await approved(at, 2)
+    lost = await asked(at, number)
+    assert await at.store.errand_leaves(lost, at.at)
+    await at.store.errand_told(Told(lost, ErrandState.FAILED, at.at, failure=ErrandFailure.MESSAGE_GONE))
+    await at.delete(102)
+    assert await due(at) == [EventType.REPORT_FAILED], "nobody took note of what the platform said"
+    await at.store.note_errand(lost, explanation="it is", operator=BERT, at=at.at)
+    assert await due(at) == [EventType.REPORT_OUTCOME]
+    report = await report_of(at, number)
+    assert (report.state, report.outcome) == (ReportState.OUTCOME, ReportOutcome.ALREADY_GONE)
+    assert not report.out, "nothing of it has left"
+    assert await due(at) == []
+    assert (await at.store.reader.run(tasks)).failed == 0
+
+
+async def test_what_another_report_told_of_is_a_duplicate_unless_somebody_said_why(at: Desk) -> None:
+    first = await approved(at)
+    await ends(at, await asked(at, first))
+    assert await due(at) == [EventType.REPORT_SENT]
+    told, again = [
+        await at.prepare(1, Route.TELEGRAM, again=True, explanation="it is back") for _ in range(2)
+    ]
+    # As for a message that is a sighting of two cases: nobody asked for it once more.
+    await at.store.run(lambda conn, salt: forget_why(conn, told))
+    for number in (told, again):
+        await at.on_report(number, reports.approve(ANNA, at.policy))
+    assert await due(at) == [EventType.REPORT_OUTCOME]
+    assert (await report_of(at, told)).outcome is ReportOutcome.DUPLICATE
+    assert (await report_of(at, again)).state is ReportState.APPROVED
+
+
+async def test_what_a_person_left_at_that_and_nothing_of_which_arrived_stays_failed(at: Desk) -> None:
+    number = await approved(at)
+    lost = await asked(at, number)
+    assert await at.store.errand_leaves(lost, at.at)
+    await at.store.errand_told(Told(lost, ErrandState.FAILED, at.at, failure=ErrandFailure.REFUSED))
+    assert await due(at) == [EventType.REPORT_FAILED]
+    await at.store.note_errand(lost, explanation="no more", operator=BERT, at=at.at)
+    assert await due(at) == []
+    assert (await report_of(at, number)).state is ReportState.FAILED
+
+
+def forget_why(conn: Connection, number: int) -> None:
+    """Take the reason out of the event with which a report was prepared."""
+    for seq, body in conn.exec_driver_sql(
+        "SELECT seq, body FROM events WHERE type = 'report_prepared'"
+    ).all():
+        told = json.loads(body)
+        if told["report_id"] == number:
+            del told["explanation"]
+            new = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+            conn.exec_driver_sql("UPDATE events SET body = ? WHERE seq = ?", (new, seq))

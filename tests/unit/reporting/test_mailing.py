@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.concerns import of_reports
 from monitor.errors import InputError, MailUnavailable
 from monitor.model import EventType, ReasonCode, ReportState, Route
 from monitor.reporting import mailing, reports
+from monitor.reporting.begun import unended
 from monitor.reporting.notices import MailServer, Templates, load_register
 from monitor.reporting.noticing import Office, prepare
-from monitor.store.report_book import list_reports
+from monitor.store.report_book import Tasks, list_reports
 from monitor.store.sightings import sightings
 from tests.unit.reporting.desk import ANNA, EXACT, Desk, desk
 from tests.unit.reporting.reported import DETAILS
@@ -69,11 +71,19 @@ async def test_a_mail_that_was_cut_short_is_not_begun_again_before_somebody_aske
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
+        (open_,) = await unended(at.store.reader, at.at)
+        assert (open_.report_id, open_.at) == (1, at.at)
+        (said,) = of_reports(Tasks(0, 0, 0), [open_])
+        assert said.startswith(
+            "report 1: a mail of it was begun at 2026-11-02 12:02 (UTC), has no end on record"
+        )
+        assert said.endswith("then: monitor report sent 1, or monitor report failed 1 --explanation")
         at.wait(hours=1)
         with pytest.raises(InputError, match="may have arrived; ask the recipient"):
             await mail(at, port)
         assert await state(at) is ReportState.APPROVED
         await at.on_report(1, reports.failed(ANNA, "not_delivered", explanation="they have none"))
+        assert await unended(at.store.reader, at.at) == []
         with pytest.raises(MailUnavailable):
             await mail(at, port)
     assert len(await at.events(EventType.MAIL_BEGUN)) == 2
@@ -85,6 +95,7 @@ async def test_what_was_not_sent_can_be_begun_again_at_once(at: Desk) -> None:
             with pytest.raises(MailUnavailable):
                 await mail(at, port)
     assert len(await at.events(EventType.MAIL_PUT_OFF)) == 2
+    assert await unended(at.store.reader, at.at) == []
     assert await state(at) is ReportState.APPROVED
 
 

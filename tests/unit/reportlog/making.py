@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from monitor.model import EventType
-from monitor.reporting.bundle import Bundle, Handover, LogAccess, write_bundle
+from monitor.reporting.bundle import Bundle, LogAccess, write_bundle
+from monitor.reporting.custody import Handover
 from monitor.reportlog import Leaf, Signer, extend
 from monitor.store import SqlStore, open_store
 from monitor.store.events import Salt

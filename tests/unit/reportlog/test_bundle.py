@@ -1,24 +1,28 @@
 """A bundle stands for itself, binds every bit of itself, and opens nothing but what it was made for."""
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
 import os
 import random
+import resource
 import shutil
 import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from monitor.errors import InputError, VerificationError
 from monitor.reporting import bundle as bundles
-from monitor.reporting.bundle import Handover, LogAccess, write_bundle
+from monitor.reporting.bundle import LogAccess, write_bundle
+from monitor.reporting.custody import Handover
 from monitor.reportlog import standalone
 from monitor.reportlog.archive import Archive, Member, Writer, directory, local_header
 from monitor.reportlog.bundles import verify_bundle
@@ -271,6 +275,70 @@ async def test_a_bundle_names_whom_it_is_for_and_why(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no such folder"):
             await write_bundle(store, access, tmp_path / "no" / "b.zip", {}, HANDOVER, opened=(), at=later(1))
         assert await store.reader.next_event() == 0
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow beyond a megabyte, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_what_does_not_fit_on_the_disk_leaves_neither_bundle_nor_event(
+    tmp_path: Path, small_files: None, sealed: bool
+) -> None:
+    key = str(pyrage.x25519.Identity.generate().to_public()) if sealed else None
+    async with open_store(tmp_path / "monitor.db") as store:
+        access, data = LogAccess(tmp_path / "log", SIGNER), {"data/flags.csv": bytes(2 << 20)}
+        with pytest.raises(InputError, match=r"b\.zip: cannot be written"):
+            await write_bundle(
+                *(store, access, tmp_path / "b.zip", data, HANDOVER), opened=(), at=later(1), encrypt_to=key
+            )
+        assert await store.reader.next_event() == 0
+    assert not [name for name in os.listdir(tmp_path) if "b.zip" in name]
+
+
+async def test_a_bundle_for_a_recipient_is_whole_once_decrypted_and_not_in_parts(tmp_path: Path) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    key, canary = str(identity.to_public()), b"a canary that must not be on the disk, "
+    seen: list[bytes] = []
+
+    class Told(io.BytesIO):
+        """Data of which each reading looks at all that lies on the disk by then."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            seen.extend(on_disk(tmp_path))
+            return super().read(size)
+
+    async with open_store(tmp_path / "monitor.db") as store:
+        access, data = LogAccess(tmp_path / "log", SIGNER), {"data/flags.csv": Told(canary * 70_000)}
+        done = await write_bundle(
+            *(store, access, tmp_path / "b.age", data, HANDOVER), opened=(), at=later(1), encrypt_to=key
+        )
+    sealed = done.path.read_bytes()
+    assert len(seen) > 3
+    assert not [part for part in [*seen, sealed] if canary in part or part.startswith(b"PK")]
+    path = tmp_path / "b.zip"
+    path.write_bytes(pyrage.decrypt(sealed, [identity]))
+    assert done.plain_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    verified = verify_bundle(path, pinned=SIGNER.key)
+    assert verified.body["recipient"] == hashlib.sha256(key.encode()).hexdigest()
+    for bit in bits(sealed, 20, random.Random(7)):
+        with pytest.raises(pyrage.DecryptError):
+            pyrage.decrypt(flipped(sealed, bit), [identity])
+
+
+def on_disk(folder: Path) -> list[bytes]:
+    """What every file holds that this process has open in a folder, and those without a name."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{number}").startswith(str(folder)):
+                found.append(Path(f"/proc/self/fd/{number}").read_bytes())
+    return found
 
 
 def test_the_stand_alone_verifier_knows_what_ours_requires() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Counters, EventType, Forward, MediaOutcome, MessageId, MessageKind, Purpose, Source
+from monitor.reporting.begun import _ENDS
 from monitor.reporting.casework import _TAKES
 from monitor.reporting.closing import over
-from monitor.reporting.mailing import _ENDS
 from monitor.store import SqlStore, open_store
 from monitor.store.retention import FORGETTABLE, Due, due, retain
 from tests.contract.making import (

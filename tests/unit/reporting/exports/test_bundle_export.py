@@ -16,8 +16,9 @@ import pytest
 from monitor.errors import InputError
 from monitor.model import EventType, ReasonCode, ReportOutcome, Route
 from monitor.reporting import decisions, holds, reports
-from monitor.reporting.bundle import Handover, LogAccess
+from monitor.reporting.bundle import LogAccess
 from monitor.reporting.bundle_export import BUNDLED, BundledExport, export_bundle
+from monitor.reporting.custody import Handover
 from monitor.reporting.entries import EntryNames
 from monitor.reporting.openings import leads_to_an_item
 from monitor.reportlog.bundles import verify_bundle
