@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from monitor.errors import MailRefused, MailUncertain, MonitorError
-from monitor.model import EventType, ReportingPolicy, ReportState, Scalar
+from monitor.model import EventType, ReportingPolicy, Scalar
 from monitor.reporting import reports
 from monitor.reporting.acting import Case, act_on_report, look, step
-from monitor.reporting.begun import UNCERTAIN, begun_mail
+from monitor.reporting.begun import UNCERTAIN, begun_mail, left
 from monitor.reporting.casefacts import SENDABLE, Report
 from monitor.reporting.notices import Approval, MailServer, Sent, compose, send
 from monitor.reporting.noticing import Office, draw
@@ -58,16 +58,6 @@ async def mail(
         raise
     await record(lambda case, report: left(report, operator, sent.message_id))
     return sent
-
-
-def left(report: Report, operator: str, message_id: str) -> list[Step]:
-    """That the mail has left: true whatever was decided meanwhile; what was reversed then is to be corrected."""
-    number = report.report_id
-    steps = [step(EventType.REPORT_SENT, operator, {"report_id": number, "reference": message_id})]
-    if report.state is ReportState.SUPERSEDED:
-        body: dict[str, Scalar] = {"report_id": number, "reason": "reversed_meanwhile"}
-        steps.append(step(EventType.CORRECTION_OPENED, operator, body))
-    return steps
 
 
 def _check(case: Case, report: Report, policy: ReportingPolicy) -> None:

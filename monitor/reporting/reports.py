@@ -18,6 +18,7 @@ from monitor.model import (
     Scalar,
 )
 from monitor.reporting.acting import Case, Rule, needed, step, taken_up, words
+from monitor.reporting.begun import ended, left
 from monitor.reporting.casefacts import SENDABLE, FlagState, Report
 from monitor.reporting.decisions import undo_ends
 from monitor.reporting.holds import check_not_held
@@ -81,8 +82,17 @@ def approve(operator: str, policy: ReportingPolicy) -> ReportRule:
 
 
 def sent(operator: str, policy: ReportingPolicy, *, reference: str | None = None) -> ReportRule:
-    """Record that an approved report was sent, under which reference of the recipient or the mail."""
-    return _left(EventType.REPORT_SENT, operator, policy, reference)
+    """Record that an approved report was sent, under which reference of the recipient or the mail.
+
+    Also that the mail of one that fell while it was on its way has arrived: that is to be corrected.
+    """
+    usual = _left(EventType.REPORT_SENT, operator, policy, reference)
+
+    def rule(case: Case, report: Report) -> Sequence[Step]:
+        steps = left(report, operator, words(reference, "--reference"))
+        return ended(case, report, steps) or usual(case, report)
+
+    return rule
 
 
 def handed_over(operator: str, policy: ReportingPolicy, *, reference: str | None = None) -> ReportRule:
@@ -105,15 +115,20 @@ def arrived(operator: str) -> ReportRule:
 
 
 def failed(operator: str, reason: str, *, explanation: str | None = None) -> ReportRule:
-    """Record that an approved report could not be sent. It stays open and loud until it is sent. `reason` is a word."""
+    """Record that an approved report could not be sent. It stays open and loud until it is sent. `reason` is a word.
+
+    Also that the mail of one that fell while it was on its way has not arrived: then nobody waits for it any more.
+    """
 
     def rule(case: Case, report: Report) -> Sequence[Step]:
-        _check_state(case, report, SENDABLE, "sent")
         body: dict[str, Scalar] = {
             "report_id": report.report_id,
             "reason": reason,
             "explanation": words(explanation, "--explanation"),
         }
+        if over := ended(case, report, [step(EventType.MAIL_PUT_OFF, operator, body)]):
+            return over
+        _check_state(case, report, SENDABLE, "sent")
         return [step(EventType.REPORT_FAILED, operator, body)]
 
     return rule

@@ -98,8 +98,8 @@ def sendable(conn: Connection, route: Route) -> list[int]:
 
 
 def mailed(conn: Connection) -> list[int]:
-    """Cases of which a mail was begun, with a report that was approved and is not known to have left."""
-    states = (ReportState.APPROVED.value, ReportState.FAILED.value)
+    """Cases of which a mail was begun, with a report that was approved, or fell, and is not known to have left."""
+    states = (ReportState.APPROVED.value, ReportState.FAILED.value, ReportState.SUPERSEDED.value)
     unsent = select(reports.c.case_id).where(reports.c.state.in_(states))
     begun = (
         select(case_events.c.case_id)

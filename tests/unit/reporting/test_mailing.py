@@ -11,7 +11,7 @@ from monitor.cli.concerns import of_reports
 from monitor.errors import InputError, MailUnavailable
 from monitor.model import EventType, ReasonCode, ReportState, Route
 from monitor.reporting import mailing, reports
-from monitor.reporting.begun import unended
+from monitor.reporting.begun import left, unended
 from monitor.reporting.notices import MailServer, Templates, load_register
 from monitor.reporting.noticing import Office, prepare
 from monitor.store.report_book import Tasks, list_reports
@@ -102,6 +102,29 @@ async def test_what_was_not_sent_can_be_begun_again_at_once(at: Desk) -> None:
 async def test_a_decision_that_is_reversed_while_the_mail_leaves_opens_a_correction(at: Desk) -> None:
     await at.reject(1, reason=ReasonCode.KNOWN_FALSE_POSITIVE)
     assert await state(at) is ReportState.SUPERSEDED
-    await at.on_report(1, lambda case, report: mailing.left(report, ANNA, "<1@example.org>"))
+    await at.on_report(1, lambda case, report: left(report, ANNA, "<1@example.org>"))
     (line,) = await at.store.reader.run(list_reports, corrections=True)
     assert (line.report_id, line.state) == (1, ReportState.SENT)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_mail_that_was_cut_short_is_asked_about_though_its_report_has_fallen(
+    at: Desk, arrived: bool
+) -> None:
+    async with silent() as (port, came):
+        sending = asyncio.create_task(mail(at, port), name="sending")
+        await asyncio.wait_for(came.wait(), 30)
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+    await at.reject(1, reason=ReasonCode.KNOWN_FALSE_POSITIVE)
+    assert [one.report_id for one in await unended(at.store.reader, at.at)] == [1]
+    if arrived:
+        await at.on_report(1, reports.sent(ANNA, at.policy, reference="K-7"))
+    else:
+        await at.on_report(1, reports.failed(ANNA, "not_delivered", explanation="they have none"))
+    assert await unended(at.store.reader, at.at) == []
+    corrections = await at.store.reader.run(list_reports, corrections=True)
+    assert [(line.report_id, line.state) for line in corrections] == [(1, ReportState.SENT)] * arrived
+    with pytest.raises(InputError, match="cannot be sent"):
+        await at.on_report(1, reports.failed(ANNA, "not_delivered"))
