@@ -18,11 +18,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Engine,
     Select,
     Table,
     Text,
     bindparam,
     cast,
+    create_engine,
     event,
     func,
 )
@@ -109,38 +111,42 @@ def body_field(
     return func.json_extract(cast(body, Text), f"$.{name}", type_=kind or Text())
 
 
-def writer(path: Path, busy_timeout: float) -> AsyncEngine:
-    """An engine with one connection. Its transactions take the write lock when they begin.
+def writer(path: Path, busy_timeout: float) -> Engine:
+    """An engine with one connection, for a thread. Its transactions take the write lock when they begin.
 
     A transaction that read first and then wanted to write would fail at once when another process wrote
     in between, however long it was ready to wait: hence BEGIN IMMEDIATE.
     """
-    return _engine(path, "rwc", "BEGIN IMMEDIATE", PRAGMAS + WRITER_PRAGMAS, 1, busy_timeout)
+    made = create_engine(_url("sqlite", path, "rwc"), **_options(1, busy_timeout))
+    _configure(made, "BEGIN IMMEDIATE", PRAGMAS + WRITER_PRAGMAS)
+    return made
 
 
 def reader(path: Path, busy_timeout: float) -> AsyncEngine:
     """An engine whose connections cannot write. Each transaction sees one state of the database."""
-    return _engine(path, "ro", "BEGIN", PRAGMAS + READER_PRAGMAS, 4, busy_timeout)
+    made = create_async_engine(_url("sqlite+aiosqlite", path, "ro"), **_options(4, busy_timeout))
+    _configure(made.sync_engine, "BEGIN", PRAGMAS + READER_PRAGMAS)
+    return made
 
 
-def _engine(
-    path: Path, mode: str, begin: str, pragmas: tuple[str, ...], connections: int, busy_timeout: float
-) -> AsyncEngine:
-    url = URL.create(
-        "sqlite+aiosqlite",
-        database=f"file:{quote(str(path.absolute()))}",
-        query={"mode": mode, "uri": "true"},
+def _url(driver: str, path: Path, mode: str) -> URL:
+    return URL.create(
+        driver, database=f"file:{quote(str(path.absolute()))}", query={"mode": mode, "uri": "true"}
     )
-    engine = create_async_engine(
-        url,
+
+
+def _options(connections: int, busy_timeout: float) -> dict[str, Any]:
+    return {
         # None: the driver begins no transaction of its own, ours begin as said below.
-        connect_args={"timeout": busy_timeout, "isolation_level": None},
-        pool_size=connections,
-        max_overflow=0,
-        hide_parameters=True,
-    )
+        "connect_args": {"timeout": busy_timeout, "isolation_level": None},
+        "pool_size": connections,
+        "max_overflow": 0,
+        "hide_parameters": True,
+    }
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _configure(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         try:
@@ -151,11 +157,9 @@ def _engine(
             raise
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def check_file(path: Path, rights: int = os.R_OK) -> None:
