@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from monitor.model import Examined
 from monitor.store.writing import Writer
 
-GATHER = 0.01
+GATHER = 0.025
 """Seconds in which further outcomes may join the first one's transaction."""
 
 
