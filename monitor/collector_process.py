@@ -37,6 +37,35 @@ PLATFORM_PORTS = (80, 443, 5222)
 """TCP ports on which the platform's data centres listen."""
 
 
+OBJECTS = 10_000
+"""New objects after which the garbage collector looks for circles: records are many, and in none."""
+REPORT_EVERY = 0.1
+"""Seconds between two reports of progress; of each channel the latest is told."""
+
+
+class Reports:
+    """Progress on its way to the recorder."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[int, int]] = {}
+        self._some = asyncio.Event()
+
+    def put(self, username: str, done: int, total: int) -> None:
+        """As `ports.Progress`."""
+        self._latest[username] = done, total
+        self._some.set()
+
+    async def run(self, store: RemoteStore) -> None:
+        """Tell it until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            latest, self._latest = self._latest, {}
+            for username, (done, total) in latest.items():
+                await store.notify("progress", username, done, total)
+            await asyncio.sleep(REPORT_EVERY)
+
+
 def main(arguments: list[str]) -> int:
     """Run until the recorder asks for an end, or ends."""
     descriptor, path, level = int(arguments[0]), Path(arguments[1]), int(arguments[2])
@@ -88,14 +117,12 @@ async def _collect(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     """Work until the recorder asks for an end, or ends."""
     # What was made so far stays: the garbage collector need not walk through it ever again.
     gc.freeze()
+    gc.set_threshold(OBJECTS)
     await store.notify("ready")
     answering = asyncio.create_task(store.run(), name="answers")
-    reports: asyncio.Queue[tuple[str, int, int]] = asyncio.Queue()
-    reporting = asyncio.create_task(_report(store, reports), name="progress")
-    working = asyncio.create_task(
-        _take_up(store, prepared, hasher, lambda *report: reports.put_nowait(report)),
-        name="collect",
-    )
+    reports = Reports()
+    reporting = asyncio.create_task(reports.run(store), name="progress")
+    working = asyncio.create_task(_take_up(store, prepared, hasher, reports.put), name="collect")
     try:
         await asyncio.wait({working, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -125,11 +152,6 @@ async def _take_up(store: RemoteStore, prepared: Prepared, hasher: Hasher | None
     await take_up_lists(store, prepared, now())
     await store.notify("working")
     await collect(prepared, store, hasher, store.stop, progress, errand=store.errand)
-
-
-async def _report(store: RemoteStore, reports: "asyncio.Queue[tuple[str, int, int]]") -> None:
-    while True:
-        await store.notify("progress", *await reports.get())
 
 
 def _with_addresses(prepared: Prepared) -> Prepared:

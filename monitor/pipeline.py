@@ -42,7 +42,7 @@ FIRST_ASIDE, LONGEST_ASIDE = 60.0, 3600.0
 """Seconds for which an item that the platform does not give now is left alone: doubled each time."""
 LOOK_AGAIN = 10.0
 """Seconds after which an idle account looks for media that waits."""
-UNSETTLED = 32
+UNSETTLED = 64
 """Outcomes of one account that the store may still have to take."""
 
 

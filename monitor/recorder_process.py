@@ -34,6 +34,8 @@ log = logging.getLogger("monitor.recorder")
 
 ERRAND_LOOK = 0.5
 """Seconds between two looks at whether a person wants something done."""
+OBJECTS = 10_000
+"""New objects after which the garbage collector looks for circles: records are many, and in none."""
 DUE_LOOK = 60.0
 """Seconds between two looks at what falls due in cases."""
 
@@ -84,6 +86,7 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
             keeping = asyncio.create_task(keep_up(config, store.reader, key, ended), name="report log")
         # What was made so far stays: the garbage collector need not walk through it ever again.
         gc.freeze()
+        gc.set_threshold(OBJECTS)
         try:
             await serve(store, pipe, notices)
         finally:

@@ -7,7 +7,8 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Engine,
     Integer,
     Select,
     Table,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    create_engine,
     event,
     func,
     select,
@@ -61,15 +64,24 @@ def insert(table: Table) -> sqlite.Insert:
 def executemany(conn: Connection, statement: sqlite.Insert, rows: Sequence[tuple[Cell, ...]]) -> None:
     """Insert rows of cells that are ready for the driver, one for each column in the table's order.
 
-    Preparing forty values a row one by one, as SQLAlchemy does, takes as long as the insert itself.
+    Preparing forty values a row one by one, as SQLAlchemy does, takes as long as the insert itself. So does handing
+    them over where most are None, for which the driver looks for an adapter each time: a column in which no row has a
+    value is left out, and is NULL all the same.
     """
-    if rows:
-        conn.exec_driver_sql(_insert_sql(statement, conn.dialect), list(rows))
+    if not rows:
+        return
+    names = tuple(
+        name
+        for name, cells in zip(statement.table.c.keys(), zip(*rows, strict=True), strict=True)
+        if cells[0] is not None or cells.count(None) < len(cells)
+    )
+    wanted = itemgetter(*map(statement.table.c.keys().index, names))
+    conn.exec_driver_sql(_insert_sql(statement, conn.dialect, names), list(map(wanted, rows)))
 
 
-@cache
-def _insert_sql(statement: sqlite.Insert, dialect: Dialect) -> str:
-    return str(statement.compile(dialect=dialect, column_keys=statement.table.c.keys()))
+@lru_cache(maxsize=256)
+def _insert_sql(statement: sqlite.Insert, dialect: Dialect, names: tuple[str, ...]) -> str:
+    return str(statement.compile(dialect=dialect, column_keys=names))
 
 
 def lookup(
@@ -113,38 +125,42 @@ def next_number(conn: Connection, numbered: Table) -> int:
     return int(conn.execute(last).scalar() or 0) + 1
 
 
-def writer(path: Path, busy_timeout: float) -> AsyncEngine:
-    """An engine with one connection. Its transactions take the write lock when they begin.
+def writer(path: Path, busy_timeout: float) -> Engine:
+    """An engine with one connection, for a thread. Its transactions take the write lock when they begin.
 
     A transaction that read first and then wanted to write would fail at once when another process wrote
     in between, however long it was ready to wait: hence BEGIN IMMEDIATE.
     """
-    return _engine(path, "rwc", "BEGIN IMMEDIATE", PRAGMAS + WRITER_PRAGMAS, 1, busy_timeout)
+    made = create_engine(_url("sqlite", path, "rwc"), **_options(1, busy_timeout))
+    _configure(made, "BEGIN IMMEDIATE", PRAGMAS + WRITER_PRAGMAS)
+    return made
 
 
 def reader(path: Path, busy_timeout: float) -> AsyncEngine:
     """An engine whose connections cannot write. Each transaction sees one state of the database."""
-    return _engine(path, "ro", "BEGIN", PRAGMAS + READER_PRAGMAS, 4, busy_timeout)
+    made = create_async_engine(_url("sqlite+aiosqlite", path, "ro"), **_options(4, busy_timeout))
+    _configure(made.sync_engine, "BEGIN", PRAGMAS + READER_PRAGMAS)
+    return made
 
 
-def _engine(
-    path: Path, mode: str, begin: str, pragmas: tuple[str, ...], connections: int, busy_timeout: float
-) -> AsyncEngine:
-    url = URL.create(
-        "sqlite+aiosqlite",
-        database=f"file:{quote(str(path.absolute()))}",
-        query={"mode": mode, "uri": "true"},
+def _url(driver: str, path: Path, mode: str) -> URL:
+    return URL.create(
+        driver, database=f"file:{quote(str(path.absolute()))}", query={"mode": mode, "uri": "true"}
     )
-    engine = create_async_engine(
-        url,
+
+
+def _options(connections: int, busy_timeout: float) -> dict[str, Any]:
+    return {
         # None: the driver begins no transaction of its own, ours begin as said below.
-        connect_args={"timeout": busy_timeout, "isolation_level": None},
-        pool_size=connections,
-        max_overflow=0,
-        hide_parameters=True,
-    )
+        "connect_args": {"timeout": busy_timeout, "isolation_level": None},
+        "pool_size": connections,
+        "max_overflow": 0,
+        "hide_parameters": True,
+    }
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _configure(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         try:
@@ -155,11 +171,9 @@ def _engine(
             raise
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def check_file(path: Path, rights: int = os.R_OK) -> None:

@@ -160,7 +160,8 @@ def _delete(changes: Changes, known: dict[Key, Known], key: Key, at: datetime | 
 def _row(
     message: MessageRecord, edited_at: int | None, media_id: MediaId | None, version: str
 ) -> tuple[Cell, ...]:
-    """The message in the order of the table's columns, as the driver takes it."""
+    """The message in the order of the table's columns, as the driver takes it: a truth value as 0 or 1, for which it
+    need not look for an adapter."""
     forward, item, counts = message.forward or _NO_FORWARD, message.media or _NO_MEDIA, message.counters
     return (
         message.channel_id,
@@ -176,10 +177,10 @@ def _row(
         version,
         message.grouped_id,
         message.sender,
-        message.post,
-        message.silent,
-        message.pinned,
-        message.noforwards,
+        +message.post,
+        +message.silent,
+        +message.pinned,
+        +message.noforwards,
         message.ttl,
         message.reply_to_id,
         message.topic_id,
@@ -199,7 +200,7 @@ def _row(
         item.width,
         item.height,
         item.duration,
-        message.spoiler,
+        +message.spoiler,
         message.price,
         message.as_of,
         None if message.look_at is None else to_micros(message.look_at),

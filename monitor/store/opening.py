@@ -33,19 +33,14 @@ async def open_store(
     """
     path = Path(path)
     engine.create_private(path, busy_timeout)
-    writing = engine.writer(path, busy_timeout)
-    try:
-        with engine.mapped(path):
-            async with writing.begin() as conn:
-                await conn.run_sync(migrate.upgrade, path)
+    with Writer(path, busy_timeout) as writer:
+        await writer.run(migrate.upgrade, path)
         async with reading(path, busy_timeout) as reader:
-            store = SqlStore(path, Writer(path, writing), reader, salt, flood_guard)
+            store = SqlStore(path, writer, reader, salt, flood_guard)
             try:
                 yield store
             finally:
                 await store.finish()
-    finally:
-        await writing.dispose()
 
 
 async def upgraded(

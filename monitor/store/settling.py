@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from monitor.model import Examined
 from monitor.store.writing import Writer
 
-GATHER = 0.01
+GATHER = 0.025
 """Seconds in which further outcomes may join the first one's transaction."""
 
 
@@ -31,20 +31,15 @@ class Outcomes:
     async def _settle(self) -> None:
         """Settle all items that have come by the time the store is free, in one transaction."""
         group: list[tuple[Examined, asyncio.Future[int]]] = []
-
-        def settle(conn: Connection) -> list[int]:
-            group.extend(self._waiting)
-            self._waiting.clear()
-            return self._write(conn, [outcome for outcome, _ in group])
-
         try:
             await asyncio.sleep(GATHER)
-            raised = await self._writer.transaction(settle)
+            async with self._writer.turn:
+                group, self._waiting = self._waiting, []
+                raised = await self._writer.write(self._write, [outcome for outcome, _ in group])
         except BaseException as e:
-            failed = group or self._waiting.copy()
             if not group:
-                self._waiting.clear()
-            for _, done in failed:
+                group, self._waiting = self._waiting, []
+            for _, done in group:
                 done.set_exception(e)
                 done.exception()  # looked at: the caller that would have got it may be gone
             return

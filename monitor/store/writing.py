@@ -1,12 +1,17 @@
-"""The one connection that writes: whole transactions, one at a time, whatever becomes of those who asked for them."""
+"""The one connection that writes: whole transactions, one at a time, whatever becomes of those who asked for them.
+
+Each runs from its beginning to its end in one thread: a turn of the event loop for every statement, and two for every
+answer, cost more than most statements do.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from monitor.store import engine
 
@@ -15,13 +20,27 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Writes to the database at `path` through `connection`."""
+    """Writes to the database at `path`, waiting up to `busy_timeout` seconds for other processes that write.
 
-    def __init__(self, path: Path, connection: AsyncEngine) -> None:
+    Use it as a context: leaving it waits for the transaction that is being written, and closes the connection.
+    """
+
+    def __init__(self, path: Path, busy_timeout: float) -> None:
         self._path = path
-        self._connection = connection
-        self._one_at_a_time = asyncio.Lock()
+        self._engine = engine.writer(path, busy_timeout)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.turn = asyncio.Lock()
+        """Held by the one that writes."""
         self._running: set[asyncio.Task[Any]] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        self._engine.dispose()
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -30,18 +49,26 @@ class Writer:
 
         A caller that is cancelled leaves at once; the transaction is the writer's own task, and ends whole.
         """
-        transaction = self.transaction(work, *args, **kwargs)
-        return await asyncio.shield(self.start(transaction, name=f"store:{work.__name__}"))
+        return await asyncio.shield(
+            self.start(self._transaction(work, *args, **kwargs), name=f"store:{work.__name__}")
+        )
 
-    async def transaction(
+    async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The same within the caller's own task, which `start` made."""
-        # The pool would let the others wait too, but gives up after half a minute.
-        async with self._one_at_a_time:
-            with engine.mapped(self._path):
-                async with self._connection.begin() as conn:
-                    return await conn.run_sync(work, *args, **kwargs)
+        """The same within the task of a caller who holds `turn`, and whom `start` made."""
+
+        def written() -> T:
+            with engine.mapped(self._path), self._engine.begin() as conn:
+                return work(conn, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, written)
+
+    async def _transaction(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self.turn:
+            return await self.write(work, *args, **kwargs)
 
     def start(self, doing: Coroutine[Any, Any, T], *, name: str) -> "asyncio.Task[T]":
         """A task that `finish` waits for."""

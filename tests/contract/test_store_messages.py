@@ -19,6 +19,7 @@ from monitor.model import (
     MediaRef,
     MessageId,
     MessageKind,
+    MessageRecord,
     Recorded,
     Restriction,
     Source,
@@ -94,6 +95,18 @@ async def test_what_is_absent_comes_back_absent(opened: Opened) -> None:
     for name in ("edited_at", "forward_date", "views", "media_kind", "media_id", "restriction", "sender"):
         assert row[name] is None, name
     assert (row["silent"], row["pinned"]) == (0, 0)
+
+
+@pytest.mark.parametrize("others", [(), (dataclasses.replace(FULL, message_id=MessageId(8)),)])
+async def test_what_a_further_record_lacks_is_gone_whatever_comes_with_it(
+    opened: Opened, others: tuple[MessageRecord, ...]
+) -> None:
+    await opened.store.record([batch(FULL)])
+    await opened.store.record([batch(dataclasses.replace(message(7), edited_at=later(60)), *others)])
+    row, *rest = await opened.messages()
+    for name in ("action", "sender", "ttl", "forward_date", "views", "reactions", "media_kind", "media_id"):
+        assert row[name] is None, name
+    assert [other["views"] for other in rest] == [1 for _ in others]
 
 
 async def test_recording_counts_what_is_new_once(opened: Opened) -> None:
