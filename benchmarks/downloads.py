@@ -12,7 +12,8 @@ from contextlib import aclosing
 from benchmarks.table import Row
 from monitor.model import ChannelId, MediaId, MediaKind, MediaRef, MessageId, PendingMedia
 from monitor.telegram.client import Credentials, Endpoint, connect
-from monitor.telegram.media import CHUNK, Downloads, References
+from monitor.telegram.locations import CHUNK, References
+from monitor.telegram.media import Downloads
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Cluster, Delay, World

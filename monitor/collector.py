@@ -30,8 +30,9 @@ from monitor.telegram.connection import Connection
 from monitor.telegram.convert import Ages, Context
 from monitor.telegram.errands import Errands
 from monitor.telegram.live import Live
+from monitor.telegram.locations import References
 from monitor.telegram.looks import Looks
-from monitor.telegram.media import Downloads, References
+from monitor.telegram.media import Downloads
 from monitor.telegram.membership import Membership
 from monitor.telegram.politeness import Politeness
 from monitor.telegram.sealing import seal, unseal

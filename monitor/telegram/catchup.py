@@ -17,7 +17,7 @@ from monitor.telegram.changes import LIMIT, TooLong
 from monitor.telegram.connection import Connection
 from monitor.telegram.history import Contexts, Newest
 from monitor.telegram.live import Live
-from monitor.telegram.media import References
+from monitor.telegram.locations import References
 
 SLICE = 50
 """Pages of one channel before others that wait get their turn."""

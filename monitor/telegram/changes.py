@@ -9,7 +9,7 @@ from telethon.tl import functions, types
 from monitor.model import Batch, ChannelId, MessageId, Source
 from monitor.telegram.connection import Connection
 from monitor.telegram.history import Contexts, Newest, batch
-from monitor.telegram.media import References
+from monitor.telegram.locations import References
 
 LIMIT, BOT_LIMIT = 100, 100_000
 """Changes that one difference may span for a user, for a bot; beyond that the platform says it is too long."""

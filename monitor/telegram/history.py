@@ -11,7 +11,7 @@ from telethon.tl import functions, types
 from monitor.model import Batch, ChannelId, MessageId, Source, Span
 from monitor.telegram.connection import Connection
 from monitor.telegram.convert import Context, message
-from monitor.telegram.media import References
+from monitor.telegram.locations import References
 
 PAGE = 100
 """Messages a page; the platform gives no more."""

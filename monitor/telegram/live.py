@@ -11,7 +11,7 @@ from telethon.tl import types
 from monitor.model import Batch, ChannelId, MessageId, Source, Span
 from monitor.telegram.convert import message
 from monitor.telegram.history import Contexts
-from monitor.telegram.media import References
+from monitor.telegram.locations import References
 from monitor.telegram.sequence import Sequence
 
 log = logging.getLogger(__name__)

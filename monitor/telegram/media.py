@@ -6,11 +6,10 @@ A large file is read in several pieces at a time and handed on in order. What go
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from telethon.errors import (
     FileMigrateError,
@@ -32,99 +31,30 @@ from monitor.errors import (
     MonitorError,
     SourceUnavailable,
 )
-from monitor.model import MediaId, PendingMedia
+from monitor.model import PendingMedia
 from monitor.telegram.connection import Connection
-from monitor.telegram.convert import PhotoSize, photo_sizes
 from monitor.telegram.datacentres import DataCentres, LinkLost
+from monitor.telegram.locations import Location, Locations, References, locations_of
 from monitor.telegram.pace import Pace
 
 log = logging.getLogger(__name__)
 
-CHUNK = 512 * 1024
-"""Bytes a request; divides 1 MiB, and so do all offsets, as the platform wants it
-(https://core.telegram.org/api/files#downloading-files)."""
 PIECES = 4
 """Pieces of one file that are asked for, or wait to be hashed, at the same time: 2 MiB in memory."""
 AT_ONCE = 8
 """Requests for pieces of all files of one account that are on their way at the same time."""
 TRIES = 5
 """How often in a row one piece is asked for before its file is put aside."""
-LEAST_SIDE = 120
-"""Pixels along the shorter side of a rendition that can stand for its original: PDQ takes 64 samples of it."""
-MAX_SIDE = 65_535
-"""Pixels that a side of a JPEG can have."""
-SCANS = 2
-"""First scans of a progressive picture that can stand for it: with one alone its hash is too far off."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries: 1 at first, doubled each time."""
 
+_END_OF_IMAGE = b"\xff\xd9"
 _EXPIRED = (
     FileReferenceEmptyError,
     FileReferenceExpiredError,
     FileReferenceInvalidError,
     FilerefUpgradeNeededError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where an item can be fetched, for an hour or so: references expire, so it is never stored.
-
-    `original_size` and `prefix` belong to a smaller rendition: the first `size` bytes of a progressive picture,
-    where it is a prefix.
-    """
-
-    place: Any
-    dc: int
-    size: int
-    rendition: str
-    original_size: tuple[int, int] | None = None
-    prefix: bool = False
-
-    @property
-    def piece(self) -> int:
-        """Bytes to ask for at a time: no more than needed of a picture of which the beginning is read."""
-        return min(CHUNK, max(4096, 1 << (self.size - 1).bit_length())) if self.prefix else CHUNK
-
-
-@dataclass(frozen=True, slots=True)
-class Locations:
-    """Where an item lies in its largest size, and in the least that shows what its hashes are, if there is one."""
-
-    full: Location
-    small: Location | None = None
-
-    def of(self, *, small: bool) -> Location:
-        """The one that is wanted, as far as there is one."""
-        return self.small if small and self.small is not None else self.full
-
-
-class References:
-    """The locations seen most lately, so that a message just read need not be asked for again."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        self._known: OrderedDict[MediaId, Locations] = OrderedDict()
-        self._most = most
-
-    def remember(self, message: Any) -> None:
-        """Note where a message's media lies."""
-        found = _locations(getattr(message, "media", None))
-        if found is not None:
-            media_id, locations = found
-            self._known[media_id] = locations
-            self._known.move_to_end(media_id)
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
-
-    def take(self, media_id: MediaId, *, small: bool) -> Location | None:
-        """The location, which is forgotten: it is used once, at once. The full size may be wanted after a small one."""
-        found = self._known.get(media_id)
-        if found is None:
-            return None
-        wanted = found.of(small=small)
-        if wanted is found.full:
-            del self._known[media_id]
-        return wanted
 
 
 class Downloads:
@@ -152,7 +82,7 @@ class Downloads:
             )
         )
         for message in answer.messages:
-            found = _locations(getattr(message, "media", None))
+            found = locations_of(getattr(message, "media", None))
             if found is not None and found[0] == pending.media_id:
                 return found[1]
         raise MediaGone("the message no longer carries it")
@@ -271,47 +201,3 @@ class Download:
                 if (fresh.rendition, fresh.size) != (self.rendition, self.size):
                     raise MediaGone("the message no longer carries it in the size that was begun")
                 self._location = fresh
-
-
-_END_OF_IMAGE = b"\xff\xd9"
-
-
-def _locations(media: Any) -> tuple[MediaId, Locations] | None:
-    if isinstance(media, types.MessageMediaPhoto) and isinstance(media.photo, types.Photo):
-        sizes = photo_sizes(media.photo)
-        if not sizes:
-            return None
-        return MediaId(media.photo.id), _photo_locations(media.photo, sizes)
-    if isinstance(media, types.MessageMediaDocument) and isinstance(media.document, types.Document):
-        document = media.document
-        place = types.InputDocumentFileLocation(
-            document.id, document.access_hash, document.file_reference, ""
-        )
-        return MediaId(document.id), Locations(Location(place, document.dc_id, document.size, "document"))
-    return None
-
-
-def _photo_locations(photo: Any, sizes: Sequence[PhotoSize]) -> Locations:
-    def location(size: PhotoSize) -> Location:
-        place = types.InputPhotoFileLocation(photo.id, photo.access_hash, photo.file_reference, size.letter)
-        return Location(place, photo.dc_id, size.size, size.letter)
-
-    largest = sizes[-1]
-    original, full = (largest.width, largest.height), location(largest)
-    shown = [s for s in sizes if min(s.width, s.height) >= LEAST_SIDE]
-    smaller = [replace(location(s), original_size=original) for s in shown if s is not largest] + [
-        replace(
-            location(s),
-            size=s.prefixes[SCANS - 1],
-            rendition=f"{s.letter}:{SCANS}",
-            original_size=original,
-            prefix=True,
-        )
-        for s in shown
-        if len(s.prefixes) > SCANS
-    ]
-    small = min(
-        (found for found in smaller if 0 < found.size < full.size), key=lambda found: found.size, default=None
-    )
-    # Sizes are the platform's word, and what no picture can have is not passed on.
-    return Locations(full, small if all(1 <= side <= MAX_SIDE for side in original) else None)

@@ -18,7 +18,8 @@ from monitor.matching import hash_image
 from monitor.model import ChannelId, MediaId, MediaKind, MediaOutcome, MediaRef, MessageId, PendingMedia
 from monitor.telegram.client import Credentials, Endpoint, connect
 from monitor.telegram.connection import Connection
-from monitor.telegram.media import AT_ONCE, CHUNK, PIECES, TRIES, Download, Downloads, References
+from monitor.telegram.locations import CHUNK, References
+from monitor.telegram.media import AT_ONCE, PIECES, TRIES, Download, Downloads
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Answer, Channel, Cluster, Delay, Document, Drop, Entry, FloodWait, Rpc, World

@@ -8,7 +8,7 @@ from telethon.tl import types
 from monitor.model import ChannelId, Source
 from monitor.telegram.convert import Context
 from monitor.telegram.live import Live
-from monitor.telegram.media import References
+from monitor.telegram.locations import References
 
 CHANNEL = ChannelId(1500000001)
 
