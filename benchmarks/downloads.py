@@ -11,7 +11,8 @@ from contextlib import aclosing
 
 from benchmarks.table import Row
 from monitor.model import ChannelId, MediaId, MediaKind, MediaRef, MessageId, PendingMedia
-from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.access import Credentials, Endpoint
+from monitor.telegram.client import connect
 from monitor.telegram.locations import CHUNK, References
 from monitor.telegram.media import Downloads
 from monitor.telegram.session import StoredSession

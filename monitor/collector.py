@@ -24,8 +24,9 @@ from monitor.pipeline import Examiner
 from monitor.ports import Hasher, Matcher, Progress, Store
 from monitor.prepare import Prepared, film_rule
 from monitor.recording import Recorder
+from monitor.telegram.access import Credentials, Endpoint
 from monitor.telegram.catchup import CatchUp
-from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.client import connect
 from monitor.telegram.connection import Connection
 from monitor.telegram.convert import Ages, Context
 from monitor.telegram.errands import Errands

@@ -13,26 +13,23 @@ changed is taken up too, under the configuration in force.
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import random
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from monitor import reloading
 from monitor.config import Config
-from monitor.errors import ConfigError, InputError, MonitorError
+from monitor.errors import ConfigError, MonitorError
 from monitor.exchange_schedule import Schedule
 from monitor.pair import Pair, ProcessFailed, any_of
-from monitor.prepare import private_state
 from monitor.reloading import Notice
+from monitor.state import private_state, sole
 
-__all__ = ["ProcessFailed", "run", "running", "sole", "stop_on_signals"]
+__all__ = ["ProcessFailed", "run", "stop_on_signals"]
 
 log = logging.getLogger(__name__)
 
@@ -42,47 +39,6 @@ STEADY = 300.0
 """Seconds after which a collector counts as healthy, and the pause begins anew."""
 READY_TIMEOUT = 300.0
 """Seconds within which a changed configuration must have been opened."""
-LOCK_PATIENCE = 5.0
-"""Seconds to wait for another process that may be about to end."""
-
-
-@contextlib.contextmanager
-def sole(state: Path) -> Iterator[int]:
-    """Be the only one at work on this state directory; yields the lock's descriptor.
-
-    The lock lasts until the last process that inherited the descriptor has ended. One that is about to end
-    (a daemon that was killed and whose recorder still writes) is waited for. Raises InputError.
-    """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(state / "daemon.lock", "w", opener=_private) as file:
-        deadline = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as e:
-                if time.monotonic() > deadline:
-                    raise InputError(f"{state}: another monitor is at work here; stop it first") from e
-                time.sleep(0.1)
-        # Left by a daemon that was killed: its process id may be anybody's by now.
-        reloading.withdraw(state)
-        yield file.fileno()
-
-
-def running(state: Path) -> bool:
-    """Whether a process is at work on this state directory."""
-    try:
-        with open(state / "daemon.lock") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 async def run(

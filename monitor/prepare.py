@@ -1,11 +1,10 @@
 """Open what a configuration names: secrets, keys, lists. All of it before a run, and nothing is written."""
 
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor import exchange_lists
+from monitor import exchange_lists, fetched_lists
 from monitor.clock import now
 from monitor.config import Config, Films, HashListEntry, Perceptual
 from monitor.errors import ConfigError
@@ -13,7 +12,8 @@ from monitor.matching import FilmRule, Sampling
 from monitor.matching.lists import HashList, load_lists
 from monitor.model import Algorithm
 from monitor.secrets import read_private, sealing_key
-from monitor.telegram.client import Credentials, Endpoint
+from monitor.state import private_state
+from monitor.telegram.access import Credentials, Endpoint
 from monitor.telegram.pseudonyms import KEY_BYTES, Pseudonyms
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def read_list(config: Config, entry: HashListEntry) -> tuple[HashList, ...]:
         for algorithm, limit in perceptual.items()
     }
     if entry.exchange is not None:
-        return exchange_lists.load(config.fetched(entry.exchange), entry, limits)
+        return fetched_lists.load(config.fetched(entry.exchange), entry, limits)
     return load_lists(
         config.resolve(entry.file or Path()),
         name=entry.name,
@@ -191,15 +191,6 @@ def mail_server(config: Config) -> "MailServer":
         config.resolve(smtp.ca_file) if smtp.ca_file else None,
         smtp.timeout.total_seconds(),
     )
-
-
-def private_state(config: Config) -> None:
-    """See that the state directory is ours alone, where it exists. Raises ConfigError with the remedy."""
-    state = config.state
-    if state.exists() and not state.is_dir():
-        raise ConfigError(f"{config.path}: state_dir: {state} is not a folder; name another")
-    if state.exists() and stat.S_IMODE(state.stat().st_mode) & 0o077:
-        raise ConfigError(f"{config.path}: state_dir: {state} is open to others; run: chmod 700 {state}")
 
 
 def fetches_media(prepared: Prepared) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from monitor.clock import now
 from monitor.config import Config
-from monitor.daemon import running
 from monitor.errors import InputError, NotAuthorized
 from monitor.model import (
     Approval,
@@ -25,6 +24,7 @@ from monitor.reporting.acting import Case, act_on_report, look
 from monitor.reporting.casefacts import Report
 from monitor.reporting.in_app import Item, end, items_of
 from monitor.sending import Ask, Wanted, leave_on_record, report_in_app
+from monitor.state import running
 from monitor.store import SqlStore, open_store
 from monitor.store.cases import Step, case_of
 from monitor.telegram.errands import SPACING

@@ -13,6 +13,7 @@ from monitor.clock import now
 from monitor.config import Config
 from monitor.errors import FatalError
 from monitor.pair import any_of
+from monitor.state import running
 from monitor.store import Rescanned, open_reader, open_store, rescans
 
 LOOK = 0.5
@@ -41,9 +42,9 @@ async def rescan(config: Config, wanted: Wanted, stop: asyncio.Event, show: Show
 
     Raises what `rescans.request` does, FatalError when a daemon ends meanwhile, and as `daemon.run` does.
     """
-    if reloading.noticed(config.state) is not None and daemon.running(config.state):
+    if reloading.noticed(config.state) is not None and running(config.state):
         number = await _request(config, wanted)
-        return await _follow(config, number, stop, show, lambda: not daemon.running(config.state))
+        return await _follow(config, number, stop, show, lambda: not running(config.state))
     ending, working, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
     own = asyncio.create_task(daemon.run(config, ending, working=working, bars=False), name="daemon")
     own.add_done_callback(lambda _: ended.set())

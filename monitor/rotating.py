@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from monitor.clock import now
 from monitor.config import Config
-from monitor.daemon import sole
 from monitor.errors import ConfigError, InputError
 from monitor.model import EventType, Scalar
 from monitor.proving import required_signer
@@ -15,6 +14,7 @@ from monitor.reportlog import Checkpoint, Signer, VerifierKey, known_keys, locke
 from monitor.reportlog.log import write_keys
 from monitor.reportlog.note import SEED_BYTES
 from monitor.secrets import SEALING_KEY, read_private, replace_private, write_private
+from monitor.state import sole
 from monitor.store import open_store
 
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from monitor import daemon, reloading
+from monitor import reloading
 from monitor.clock import now
 from monitor.config import Config
 from monitor.errors import InputError, NoNetwork, SessionRevoked, SourceUnavailable
@@ -23,6 +23,7 @@ from monitor.model import (
 )
 from monitor.pair import any_of
 from monitor.prepare import credentials, endpoint
+from monitor.state import running, sole
 from monitor.store import SqlStore, open_store
 from monitor.store.errands import Check
 from monitor.telegram.client import connect
@@ -84,7 +85,7 @@ async def report_in_app(
             if _at_work(config):
                 report = await work.follow(lambda: not _at_work(config))
             else:
-                with daemon.sole(config.state):
+                with sole(config.state):
                     report = await work.serve()
             if work.over(report):
                 return report
@@ -107,7 +108,7 @@ async def leave_on_record(store: SqlStore, wanted: Wanted) -> int:
 
 
 def _at_work(config: Config) -> bool:
-    return reloading.noticed(config.state) is not None and daemon.running(config.state)
+    return reloading.noticed(config.state) is not None and running(config.state)
 
 
 @dataclass(slots=True)

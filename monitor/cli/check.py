@@ -54,6 +54,7 @@ def _show(findings: list[Finding]) -> None:
 def _local(config: "Config") -> Iterator[Finding]:
     """What can be told without a connection."""
     from monitor import exchange_lists, prepare
+    from monitor.state import private_state
 
     if not config.accounts:
         yield Finding("accounts", "error", "none is declared; add one with its api_id and api_hash", 2)
@@ -87,7 +88,7 @@ def _local(config: "Config") -> Iterator[Finding]:
     )
     if not config.hash_lists:
         yield Finding("hash lists", "warning", "none is declared: only metadata will be recorded")
-    yield _try("state directory", str(config.state), functools.partial(prepare.private_state, config))
+    yield _try("state directory", str(config.state), functools.partial(private_state, config))
     yield from _people(config)
     yield from _confinement(config)
     yield from _legal(config)
@@ -262,9 +263,10 @@ def _authorizations(config: "Config") -> Iterator[Finding]:
 
 async def _accounts(config: "Config") -> list[Finding]:
     """Connect each account and see that it is signed in; nothing is joined and nothing is read."""
-    from monitor import daemon, prepare
+    from monitor import prepare
     from monitor.errors import MonitorError, SourceUnavailable
     from monitor.model import Conduct
+    from monitor.state import running
     from monitor.store import open_reader
     from monitor.telegram.client import connect
     from monitor.telegram.politeness import Politeness
@@ -272,7 +274,7 @@ async def _accounts(config: "Config") -> list[Finding]:
     from monitor.telegram.session import StoredSession
     from monitor.telegram.timeline import boot
 
-    if daemon.running(config.state):
+    if running(config.state):
         return [Finding("connection", "ok", "a running daemon holds the sessions; see monitor status")]
     findings = []
     for account in config.accounts:

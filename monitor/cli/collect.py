@@ -53,8 +53,8 @@ def reload(config: ConfigOption = None, json: JsonOption = False) -> None:
     import asyncio
     from dataclasses import asdict
 
-    from monitor.daemon import running
     from monitor.reloading import ask
+    from monitor.state import running
 
     settings = read_config(config)
     first = asyncio.run(_next_event(settings))
@@ -109,8 +109,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     from monitor.cli.list_concerns import concerns as of_lists
     from monitor.clock import now
-    from monitor.daemon import running
     from monitor.exchange_lists import concerns as of_exchanges
+    from monitor.state import running
 
     settings = read_config(config)
     alive = running(settings.state)

@@ -39,7 +39,7 @@ def upgrade(config: ConfigOption = None) -> None:
     """Bring the store to this version's schema, as a start of the daemon does; nothing else is changed."""
     import asyncio
 
-    from monitor.daemon import sole
+    from monitor.state import sole
     from monitor.store import upgraded
 
     settings = read_config(config)
@@ -78,9 +78,9 @@ def restore(
     import asyncio
 
     from monitor.clock import now
-    from monitor.daemon import sole
     from monitor.errors import FatalError
     from monitor.model import Role
+    from monitor.state import sole
     from monitor.store import backup
 
     settings = read_config(config)

@@ -118,9 +118,9 @@ def _bring_up_logs() -> None:
         return
     import asyncio
 
-    from monitor.daemon import running
     from monitor.errors import MonitorError
     from monitor.proving import brought_up
+    from monitor.state import running
 
     while _acted:
         config = _acted.pop()

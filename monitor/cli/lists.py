@@ -93,7 +93,7 @@ def update(
     from monitor.exchange_schedule import Update
     from monitor.exchange_schedule import update as ask
     from monitor.pair import ProcessFailed
-    from monitor.prepare import private_state
+    from monitor.state import private_state
 
     settings = read_config(config)
     wanted = [entry.name for entry in settings.exchanges if name in (None, entry.name)]

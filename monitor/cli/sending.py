@@ -65,10 +65,11 @@ def send(
     """
     import asyncio
 
-    from monitor.daemon import running, stop_on_signals
+    from monitor.daemon import stop_on_signals
     from monitor.errors import InputError
     from monitor.model import Role
     from monitor.report_items import Words, send_report
+    from monitor.state import running
 
     settings = read_config(config)
     who = operator(settings, acting, Role.REVIEWER)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Account, Config
     from monitor.model import Scalar, SessionState
-    from monitor.telegram.client import Credentials, Endpoint
+    from monitor.telegram.access import Credentials, Endpoint
     from monitor.telegram.session import StoredSession
 
 TEMPLATE = """\
@@ -111,9 +111,9 @@ def _new_key() -> bytes:
 def _rotate(option: Path | None, keep: Path | None) -> None:
     import asyncio
 
-    from monitor.daemon import sole
     from monitor.errors import ConfigError, InputError
     from monitor.secrets import read_private, replace_private, write_private
+    from monitor.state import sole
     from monitor.telegram.pseudonyms import KEY_BYTES, key_id
 
     config = read_config(option)
@@ -173,11 +173,11 @@ def login(
 
 async def _login(config: "Config", name: str | None, qr: bool) -> None:
     from monitor.clock import now
-    from monitor.daemon import sole
     from monitor.errors import FloodWait, InputError, NoNetwork, SourceUnavailable
     from monitor.model import AccountState, EventType
     from monitor.prepare import credentials, endpoint
     from monitor.proving import brought_up
+    from monitor.state import sole
     from monitor.store import open_store
     from monitor.telegram.politeness import Politeness
     from monitor.telegram.sealing import seal

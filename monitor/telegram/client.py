@@ -9,7 +9,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from telethon.errors.common import AuthKeyNotFound
@@ -17,6 +16,7 @@ from telethon.errors.common import AuthKeyNotFound
 from monitor import __version__
 from monitor.errors import FatalError, SessionRevoked, SourceUnavailable
 from monitor.model import AccountReason, AccountState, Conduct
+from monitor.telegram.access import Credentials, Endpoint
 from monitor.telegram.answers import apart, listen, note_pause, note_state, settled
 from monitor.telegram.connection import ANSWER_TIMEOUT, Client, Connection, Sink
 from monitor.telegram.failures import map_error
@@ -34,28 +34,6 @@ LAST_SECOND = 2**31
 """Unix seconds from which on a message id, 2 ** 32 to the second, no longer fits into its 64 bits with a sign."""
 KEY_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds to wait before each further attempt with an auth key that the platform says it does not know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A data centre to begin with. `public_key` is PEM, PKCS#1 or SubjectPublicKeyInfo."""
-
-    dc: int
-    host: str
-    port: int
-    public_key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What identifies this application to the platform."""
-
-    api_id: int
-    api_hash: str
-    proxy: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials(api_id={self.api_id})"
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,8 @@ import pytest
 
 from monitor.config import load
 from monitor.model import Authorization, Basis, Channel, ChannelState, Declaration, Refusal
-from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.access import Credentials, Endpoint
+from monitor.telegram.client import connect
 from monitor.telegram.connection import Connection
 from monitor.telegram.joining import leave, stand, to_leave
 from monitor.telegram.session import StoredSession

@@ -113,6 +113,7 @@ def test_a_second_opinion_holds_and_assignments(place: Site) -> None:
     ]
 
 
+@pytest.mark.prove
 def test_a_report_from_the_hotline_to_its_correction(place: Site) -> None:
     ok(place, "cases", "accept", "1")
     assert "a hotline or the police comes first" in fails(

@@ -141,7 +141,7 @@ async def test_what_was_posted_while_the_connection_was_down_is_found(bench: Ben
     bench.news.post("before")
     async with Cluster(bench.world) as cluster, bench.collecting(cluster):
         await bench.eventually(lambda rows: len(rows) == 2)
-        cluster.faults.add("*", Drop("before"), count=3)
+        cluster.faults.add("*", Drop("before"), count=1)
         cluster.cut()
         missed = [bench.news.post(f"missed {n}").id for n in range(150)]
         await bench.eventually(lambda rows: len(rows) == 152)

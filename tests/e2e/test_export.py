@@ -104,6 +104,7 @@ def test_everything_comes_in_every_format_it_fits(site: Site, what: str) -> None
         assert len(json.loads((site.folder / "out.misp").read_text())["Event"]["Object"]) == 1
 
 
+@pytest.mark.prove
 def test_filters_narrow_what_is_written(site: Site) -> None:
     assert ok(export(site, "messages", "--channel", "@Example_One")).startswith("3 rows in ")
     assert ok(export(site, "messages", "--since", "2026-11-01T12:00:02")).startswith("2 rows in ")

@@ -219,6 +219,7 @@ async def test_what_nobody_approved_is_not_sent(desk: Desk) -> None:
         assert not cluster.requests(REQUEST)
 
 
+@pytest.mark.prove
 async def test_every_item_of_a_report_is_sent_and_again_only_what_is_missing(desk: Desk) -> None:
     messages = [desk.flagged() for _ in range(3)]
     async with Cluster(desk.world) as cluster, desk.collecting(cluster):
@@ -298,6 +299,7 @@ async def test_what_the_menu_still_wants_is_said(desk: Desk) -> None:
         assert (sent["path"], sent["comment"]) == ("Copyright", None)
 
 
+@pytest.mark.prove
 async def test_the_choice_comes_from_the_configuration_by_category(desk: Desk) -> None:
     message = desk.flagged()
     async with Cluster(desk.world) as cluster:
@@ -511,6 +513,7 @@ async def test_a_daemon_that_is_stopped_waits_for_the_answer(desk: Desk) -> None
 # -- a person at a terminal
 
 
+@pytest.mark.prove
 async def test_at_a_terminal_the_menu_is_shown_and_asks(desk: Desk) -> None:
     first, second = desk.flagged(0), desk.flagged(1)
     desk.world.menu.change((*MENU, Entry("x" * 65), Entry("line\x1b[2J")))

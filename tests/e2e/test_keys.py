@@ -10,7 +10,8 @@ from telethon.tl import functions
 
 from monitor.errors import InputError, SessionRevoked, SourceUnavailable
 from monitor.model import SessionState
-from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.access import Credentials, Endpoint
+from monitor.telegram.client import connect
 from monitor.telegram.session import StoredSession
 from monitor.telegram.signin import by_phone, sign_in
 from monitor.testdc import Cluster, Drop, Rpc, User, World

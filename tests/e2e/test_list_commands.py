@@ -168,6 +168,7 @@ def test_a_configuration_in_a_form_that_is_not_changed_by_command_is_left_alone(
     assert "edit the file" in refused(place, "lists", "add", "a", "lists/a.csv", *TERMS)
 
 
+@pytest.mark.prove
 def test_verify_reads_the_files_as_they_are_now(place: Site) -> None:
     path = place.folder / "lists" / "a.csv"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

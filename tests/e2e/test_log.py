@@ -101,6 +101,7 @@ def test_what_an_interrupted_writer_left_is_removed_and_said(place: Site) -> Non
     assert done.returncode == 0 and lines(done.stdout)[0]["removed"] == 1
 
 
+@pytest.mark.prove
 def test_another_key_takes_over_and_both_say_so(place: Site) -> None:
     (place.folder / "kept").write_text(place.monitor("log", "checkpoint").stdout)
     [facts] = lines(place.monitor("log", "verify", "--json").stdout)

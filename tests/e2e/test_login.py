@@ -251,6 +251,7 @@ async def test_a_login_beside_a_daemon_is_refused_before_the_platform_sees_it(
         assert await asyncio.to_thread(stop, daemon) == 0
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("account", [None, ("user", "pass word")])
 async def test_login_and_run_go_through_the_proxy_alone(
     place: Site, cluster: Cluster, world: World, account: tuple[str, str] | None
@@ -321,6 +322,7 @@ async def test_after_a_loss_a_login_makes_a_new_key(
     assert place.rows("SELECT auth_key FROM sessions") != [stored]
 
 
+@pytest.mark.prove
 async def test_a_daemon_outlives_a_key_that_is_lost_and_found(
     place: Site, cluster: Cluster, world: World, alice: User
 ) -> None:

@@ -16,7 +16,8 @@ from telethon.tl import types
 from monitor.errors import MediaGone, MediaOnCdn, MediaUnavailable, SessionRevoked, SourceUnavailable
 from monitor.matching import hash_image
 from monitor.model import ChannelId, MediaId, MediaKind, MediaOutcome, MediaRef, MessageId, PendingMedia
-from monitor.telegram.client import Credentials, Endpoint, connect
+from monitor.telegram.access import Credentials, Endpoint
+from monitor.telegram.client import connect
 from monitor.telegram.connection import Connection
 from monitor.telegram.locations import CHUNK, References
 from monitor.telegram.media import AT_ONCE, PIECES, TRIES, Download, Downloads

@@ -157,6 +157,7 @@ async def test_a_frozen_account_stops_with_its_state_on_record(bench: Bench) -> 
     assert found.since is not None
 
 
+@pytest.mark.prove
 def test_a_frozen_account_stops_alone(tmp_path: Path) -> None:
     scenario = {
         "users": [USER, {"phone": "15550002", "code": "33333"}],

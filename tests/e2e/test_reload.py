@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from monitor.config import load
-from monitor.daemon import sole
 from monitor.model import SessionState
 from monitor.pair import Pair, any_of
+from monitor.state import sole
 from monitor.store import open_store
 from tests.e2e.site import Site, channel, eventually, lines, site, stop
 from tests.faults.test_processes import processes
@@ -107,6 +107,7 @@ def test_channels_authorizations_and_lists_change_and_no_message_is_lost_or_doub
         assert "died" not in place.log()
 
 
+@pytest.mark.prove
 def test_what_cannot_be_used_is_refused_and_the_configuration_before_goes_on(tmp_path: Path) -> None:
     """Also after a crash: what was accepted counts, not what lies on the disk."""
     with site(tmp_path, posting("stays_here"), channels=[channel("stays_here")]) as place:
@@ -159,6 +160,7 @@ def test_what_cannot_be_used_is_refused_and_the_configuration_before_goes_on(tmp
         assert found == list(range(1, len(found) + 1))
 
 
+@pytest.mark.prove
 def test_a_collector_that_dies_after_a_reload_comes_up_with_what_was_accepted(tmp_path: Path) -> None:
     with site(tmp_path, posting("stays_here", "comes_later"), channels=[channel("stays_here")]) as place:
         place.login()

@@ -120,6 +120,7 @@ def test_a_notice_tells_of_its_report_and_leaves_an_event(place: Site) -> None:
     assert "notice of report 1 made (text)" in ok(place, "cases", "show", "1")
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(("kind", "start"), [("eml", b"From: "), ("html", b"<!DOCTYPE html>"), ("text", b"")])
 def test_a_file_is_private_and_has_the_digest_that_is_on_record(place: Site, kind: str, start: bytes) -> None:
     approved(place)
@@ -176,6 +177,7 @@ def pem(tmp_path: Path) -> Path:
     return certificate(tmp_path)
 
 
+@pytest.mark.prove
 async def test_an_approved_report_is_mailed_once_and_recorded(place: Site, pem: Path) -> None:
     ok(place, "report", "prepare", "1", "--route", "telegram_mail")
     inbox = Inbox()

@@ -96,6 +96,7 @@ def test_a_list_that_comes_later_flags_what_was_examined_before(tmp_path: Path) 
         assert b'"hash_list":"second"' in body
 
 
+@pytest.mark.prove
 def test_killed_in_the_middle_it_is_resumed(tmp_path: Path) -> None:
     """Without a daemon, so that the command does the work itself."""
     first = listed(tmp_path, "first", ["0" * 64])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from monitor import daemon
+from monitor import state
 from monitor.cli import app
 from monitor.model import EventType, Refusal
 from monitor.reporting import decisions
@@ -254,10 +254,10 @@ def test_a_store_that_cannot_be_read_is_restored_by_whom_the_backup_knows(
 def test_a_store_that_a_daemon_works_on_is_not_restored(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr(state, "LOCK_PATIENCE", 0.1)
     copy = tmp_path / "copy.db"
     call(config, "db", "backup", str(copy))
-    with daemon.sole(tmp_path / "state"):
+    with state.sole(tmp_path / "state"):
         assert "another monitor is at work" in call(config, "db", "restore", str(copy), code=2).stderr
         call(config, "db", "backup", str(tmp_path / "second.db"))
     assert not list((tmp_path / "state").glob("*.before-*"))

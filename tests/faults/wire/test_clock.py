@@ -3,7 +3,8 @@
 import pytest
 
 from monitor.errors import SourceUnavailable
-from monitor.telegram.client import Credentials, connect
+from monitor.telegram.access import Credentials
+from monitor.telegram.client import connect
 from monitor.telegram.session import StoredSession
 from tests.faults.wire import virtual
 from tests.faults.wire.virtual import Clock

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from monitor.cli import app
 from monitor.config import load
-from monitor.daemon import sole
 from monitor.model import Event, EventType
+from monitor.state import sole
 from monitor.store import open_reader
 from monitor.telegram.pseudonyms import Pseudonyms, key_id
 
