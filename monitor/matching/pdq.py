@@ -153,11 +153,16 @@ def _exact(samples: Floats) -> Transform:
 
 def _quality(samples: Floats, slack: float) -> int:
     """Sum of the clear steps between neighbours, were each of them `slack` grey levels higher."""
-    total = 0
-    for axis in (0, 1):
-        steps = np.abs(np.diff(samples, axis=axis)) + np.float32(slack)
-        total += int(np.trunc(np.maximum(steps, 0) * np.float32(100) / np.float32(255)).sum())
-    return min(total // 90, 100)
+    steps = np.empty((2, SAMPLES * (SAMPLES - 1)), np.float32)
+    np.subtract(samples[1:], samples[:-1], out=steps[0].reshape(SAMPLES - 1, SAMPLES))
+    np.subtract(samples[:, 1:], samples[:, :-1], out=steps[1].reshape(SAMPLES, SAMPLES - 1))
+    np.abs(steps, out=steps)
+    if slack:
+        steps += np.float32(slack)
+        np.maximum(steps, 0, out=steps)
+    steps *= np.float32(100)
+    steps /= np.float32(255)
+    return min(int(steps.astype(np.int32).sum()) // 90, 100)
 
 
 def _dct() -> Floats:

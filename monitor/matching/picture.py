@@ -8,7 +8,6 @@ and python-threatexchange hash, and so what lists hold. 16 bit keeps the high by
 import contextlib
 import importlib
 import io
-import itertools
 import logging
 import re
 import struct
@@ -86,7 +85,7 @@ _ORIENTATION = 0x0112
 _SCAN, _END = 0xDA, 0xD9
 _MARKER: "re.Pattern[bytes]" = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """The next marker in coded data or between segments (ITU-T T.81, B.1.1.2)."""
-_SCANS: "re.Pattern[bytes]" = re.compile(rb"\xff\xda")  # thrice as fast as bytes.count
+_SCAN_BEGINS = np.frombuffer(b"\xff\xda", np.uint16)[0]
 _PILLOW: object = re.compile(r"PIL\.")
 
 
@@ -170,7 +169,9 @@ def orientation_of(image: "Image.Image") -> int:
 
 
 def _too_many_scans(data: bytes) -> bool:
-    if sum(1 for _ in itertools.islice(_SCANS.finditer(data), MAX_SCANS + 1)) <= MAX_SCANS:
+    # Pairs of bytes from the first on and from the second: half the time of any search for two bytes.
+    pairs = (np.frombuffer(data, np.uint16, (len(data) - at) // 2, at) for at in (0, 1))
+    if sum(int(np.count_nonzero(pair == _SCAN_BEGINS)) for pair in pairs) <= MAX_SCANS:
         return False
     # What follows the picture, or lies in its metadata, may hold those bytes too.
     scans, at = 0, 2
