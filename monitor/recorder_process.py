@@ -77,9 +77,11 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
     named: list[MonitorError] = []
     notices = Notices(progress=progress, failed=named.append, working=lambda: cord.say(cord.WORKING))
     async with open_store(config.database, flood_guard=config.matching.flood_guard) as store:
-        stopping = asyncio.create_task(_ask_to_stop(held, pipe), name="cord")
-        looking = asyncio.create_task(_pass_errands_on(store.reader, pipe), name="errands")
-        calendar = asyncio.create_task(_take_due(config, store), name="due")
+        beside = {
+            asyncio.create_task(_ask_to_stop(held, pipe), name="cord"),
+            asyncio.create_task(_pass_errands_on(store.reader, pipe), name="errands"),
+            asyncio.create_task(_take_due(config, store), name="due"),
+        }
         ended = asyncio.Event()
         keeping = None
         if key is not None:
@@ -90,9 +92,10 @@ async def _record(config: Config, key: Signer | None, pipe: Pipe, held: Cord, pr
         try:
             await serve(store, pipe, notices)
         finally:
-            stopping.cancel()
-            looking.cancel()
-            calendar.cancel()
+            for task in beside:
+                task.cancel()
+            # Before the store is closed: an answer that a connection still owes would never come then.
+            await asyncio.wait(beside)
             ended.set()
             if keeping is not None:
                 await keeping

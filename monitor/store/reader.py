@@ -1,5 +1,6 @@
 """Reading what is committed: streams for exports, counts for status. Nothing here can write."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from monitor.store.schema import (
     messages,
 )
 from monitor.store.sums import Sums
+from monitor.store.whole import Whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,9 +76,11 @@ class ChannelStatus:
 async def reading(path: Path, busy_timeout: float) -> AsyncIterator["Reader"]:
     """A reader over connections of its own, closed at the end."""
     connections = engine.reader(path, busy_timeout)
+    reader = Reader(path, connections)
     try:
-        yield Reader(path, connections)
+        yield reader
     finally:
+        await reader.tasks.finish()
         await connections.dispose()
 
 
@@ -93,6 +97,7 @@ class Reader:
     """Each call, and each stream from its first row to its last, sees one state of the store."""
 
     def __init__(self, path: Path, connections: AsyncEngine) -> None:
+        self.tasks = Whole()
         self._path = path
         self._engine = connections
 
@@ -268,10 +273,14 @@ class Reader:
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What `work` reads in one transaction."""
-        with engine.mapped(self._path):
-            async with self._engine.begin() as conn:
-                return await conn.run_sync(work, *args, **kwargs)
+        """What `work` reads in one transaction. A caller that is cancelled leaves at once."""
+
+        async def read() -> T:
+            with engine.mapped(self._path):
+                async with self._engine.begin() as conn:
+                    return await conn.run_sync(work, *args, **kwargs)
+
+        return await asyncio.shield(self.tasks.start(read(), name="store:read"))
 
     async def _stream(self, query: Select[*tuple[Any, ...]]) -> AsyncGenerator[Row, None]:
         with engine.mapped(self._path):

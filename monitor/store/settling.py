@@ -25,7 +25,7 @@ class Outcomes:
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((outcome, done))
         if len(self._waiting) == 1:
-            self._writer.start(self._settle(), name="store:examined")
+            self._writer.tasks.start(self._settle(), name="store:examined")
         return await asyncio.shield(done)
 
     async def _settle(self) -> None:

@@ -240,4 +240,4 @@ class SqlStore:
 
     async def finish(self) -> None:
         """Wait for transactions whose callers have been cancelled."""
-        await self._writer.finish()
+        await self._writer.tasks.finish()

@@ -5,15 +5,16 @@ answer, cost more than most statements do.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
 from monitor.store import engine
+from monitor.store.whole import Whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.turn = asyncio.Lock()
         """Held by the one that writes."""
-        self._running: set[asyncio.Task[Any]] = set()
+        self.tasks = Whole()
 
     def __enter__(self) -> Self:
         return self
@@ -50,13 +51,13 @@ class Writer:
         A caller that is cancelled leaves at once; the transaction is the writer's own task, and ends whole.
         """
         return await asyncio.shield(
-            self.start(self._transaction(work, *args, **kwargs), name=f"store:{work.__name__}")
+            self.tasks.start(self._transaction(work, *args, **kwargs), name=f"store:{work.__name__}")
         )
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The same within the task of a caller who holds `turn`, and whom `start` made."""
+        """The same within the task of a caller who holds `turn`, and one of `tasks`."""
 
         def written() -> T:
             with engine.mapped(self._path), self._engine.begin() as conn:
@@ -69,20 +70,3 @@ class Writer:
     ) -> T:
         async with self.turn:
             return await self.write(work, *args, **kwargs)
-
-    def start(self, doing: Coroutine[Any, Any, T], *, name: str) -> "asyncio.Task[T]":
-        """A task that `finish` waits for."""
-        task = asyncio.create_task(doing, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    async def finish(self) -> None:
-        """Wait for transactions whose callers have been cancelled."""
-        if self._running:
-            await asyncio.wait(self._running)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at: the caller that would have got it may be gone

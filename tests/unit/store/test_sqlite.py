@@ -310,3 +310,18 @@ async def test_a_full_disk_is_named(path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="disk is full"):
             await store.record([batch(*(message(n) for n in range(2, 5_000)))])
         assert len([row async for row in store.reader.message_rows()]) == 1
+
+
+@pytest.mark.parametrize("milliseconds", range(6))
+def test_a_question_that_nobody_waits_for_any_more_is_answered_before_the_store_closes(
+    tmp_path: Path, milliseconds: int
+) -> None:
+    # A thread that answers later finds no event loop, and a task that waits for it never ends.
+    async def ask_and_leave() -> None:
+        async with open_store(tmp_path / "monitor.db") as store:
+            asking = asyncio.create_task(store.reader.totals())
+            await asyncio.sleep(milliseconds / 1000)
+            asking.cancel()
+
+    for _ in range(5):
+        asyncio.run(ask_and_leave())
